@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The reason classifier: from the facts of one call to the reason of its
+ * result. Pure functions of their argument: no locks, no state, nothing of the
+ * kernel's, so that user space can compile and test them.
+ *
+ * The checks follow the order in which mm/mlock.c makes them. What those
+ * checks looked at and a probe cannot see (the memory map) is inferred from
+ * what the call left behind; where two reasons would have left the same
+ * traces, the verdict says `likely`.
+ */
+#ifndef MLMON_WHY_H
+#define MLMON_WHY_H
+
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#else
+#include <errno.h>
+#include <stdbool.h>
+#endif
+#include "mlock2mon.h"
+
+#define MLMON_MLOCK_ONFAULT	0x1
+#define MLMON_MCL_CURRENT	0x1
+#define MLMON_MCL_FUTURE	0x2
+#define MLMON_MCL_ONFAULT	0x4
+#define MLMON_MCL_ALL		(MLMON_MCL_CURRENT | MLMON_MCL_FUTURE | MLMON_MCL_ONFAULT)
+
+/* Did the call get as far as bringing pages in? */
+enum mlmon_populated {
+	MLMON_POPULATE_UNKNOWN,
+	MLMON_POPULATE_NO,
+	MLMON_POPULATE_YES,
+};
+
+/**
+ * struct mlmon_facts - what is known of a call that has returned
+ * @addr: as passed
+ * @len: as passed, bytes
+ * @ret: 0 or -errno
+ * @before: locked memory of the mm at entry, pages
+ * @after: the same at return
+ * @total_vm: size of the mm at return, pages
+ * @limit: RLIMIT_MEMLOCK at entry, bytes, ~0 for unlimited
+ * @map_count: mappings of the mm at return
+ * @max_map_count: vm.max_map_count, 0 if unknown
+ * @flags: as passed
+ * @call: enum mlock2mon_call
+ * @populated: see above
+ * @page_shift: log2 of the page size
+ * @cap: CAP_IPC_LOCK effective in the initial user namespace
+ * @racy: another call on the same mm overlapped, so @before and @after mix
+ * @future_changed: what later mappings inherit is not what it was at entry
+ */
+struct mlmon_facts {
+	__u64	addr;
+	__u64	len;
+	__s64	ret;
+	__u64	before;
+	__u64	after;
+	__u64	total_vm;
+	__u64	limit;
+	__u64	map_count;
+	__u64	max_map_count;
+	__u32	flags;
+	__u8	call;
+	__u8	populated;
+	__u8	page_shift;
+	bool	cap;
+	bool	racy;
+	bool	future_changed;
+};
+
+/**
+ * struct mlmon_verdict - the reason of a result
+ * @detail: the number that explains @why, see enum mlock2mon_why
+ * @why: enum mlock2mon_why
+ * @likely: @why was found by exclusion
+ */
+struct mlmon_verdict {
+	__u64	detail;
+	__u8	why;
+	bool	likely;
+};
+
+/* The range as the kernel rounds it; all arithmetic wraps, as the kernel's does. */
+static inline __u64 mlmon_page_addr(const struct mlmon_facts *f)
+{
+	return f->addr & ~((1ULL << f->page_shift) - 1);
+}
+
+static inline __u64 mlmon_page_len(const struct mlmon_facts *f)
+{
+	__u64 mask = (1ULL << f->page_shift) - 1;
+
+	return (f->len + (f->addr & mask) + mask) & ~mask;
+}
+
+static inline struct mlmon_verdict mlmon_verdict(__u8 why, bool likely, __u64 detail)
+{
+	struct mlmon_verdict v = { .detail = detail, .why = why, .likely = likely };
+
+	return v;
+}
+
+static inline bool mlmon_flags_valid(const struct mlmon_facts *f)
+{
+	switch (f->call) {
+	case MLOCK2MON_MLOCK2:
+		return !(f->flags & ~MLMON_MLOCK_ONFAULT);
+	case MLOCK2MON_MLOCKALL:
+		return f->flags && !(f->flags & ~MLMON_MCL_ALL) && f->flags != MLMON_MCL_ONFAULT;
+	default:
+		return true;
+	}
+}
+
+/* mlockall compares the whole mm with the limit. */
+static inline struct mlmon_verdict mlmon_why_enomem_all(const struct mlmon_facts *f)
+{
+	__u64 limit = f->limit >> f->page_shift;
+	__u64 over = f->total_vm > limit ? f->total_vm - limit : 0;
+
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, !over || f->cap, over << f->page_shift);
+}
+
+/*
+ * ENOMEM of a call on a range, the limit not being the reason: the map count
+ * (a mapping had to be split), a hole, or, for calls that lock, a page that
+ * could not be brought in.
+ */
+static inline struct mlmon_verdict mlmon_why_enomem_map(const struct mlmon_facts *f)
+{
+	bool locks = f->call != MLOCK2MON_MUNLOCK;
+	__u64 need = mlmon_page_len(f) >> f->page_shift;
+
+	if (locks && f->populated == MLMON_POPULATE_YES)
+		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, false, 0);
+	/* Every page of the range was newly locked, so there was neither hole nor split. */
+	if (locks && need && f->after - f->before == need)
+		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, f->racy, 0);
+	/* A hole would give the same result here. */
+	if (f->max_map_count && f->map_count >= f->max_map_count)
+		return mlmon_verdict(MLOCK2MON_WHY_MAPS, true, f->max_map_count);
+	return mlmon_verdict(MLOCK2MON_WHY_HOLE,
+			     locks && f->populated == MLMON_POPULATE_UNKNOWN, 0);
+}
+
+/*
+ * The kernel compares the range and all that is locked with the limit, less
+ * what of the range was locked before. That overlap is at most the smaller of
+ * the two: if what remains is over the limit even so, or nothing was locked,
+ * the limit is certain.
+ */
+static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
+{
+	__u64 limit = f->limit >> f->page_shift;
+	__u64 need = mlmon_page_len(f) >> f->page_shift;
+	__u64 want = need + f->before;
+	__u64 least = need > f->before ? need : f->before;
+
+	if (f->call == MLOCK2MON_MUNLOCK || f->cap || want <= limit)
+		return mlmon_why_enomem_map(f);
+	if (least > limit)
+		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, f->racy,
+				     (want - limit) << f->page_shift);
+	/* Forgiven, because the call went on. */
+	if (f->populated == MLMON_POPULATE_YES || f->after != f->before)
+		return mlmon_why_enomem_map(f);
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, true, (want - limit) << f->page_shift);
+}
+
+static inline struct mlmon_verdict mlmon_why_failure(const struct mlmon_facts *f)
+{
+	switch (f->ret) {
+	case -EINVAL:
+		if (!mlmon_flags_valid(f))
+			return mlmon_verdict(MLOCK2MON_WHY_FLAGS, false, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_RANGE, false, 0);
+	case -EPERM:
+		return mlmon_verdict(MLOCK2MON_WHY_PERM, f->limit != 0 || f->cap, 0);
+	case -ENOMEM:
+		if (f->call == MLOCK2MON_MLOCKALL)
+			return mlmon_why_enomem_all(f);
+		return mlmon_why_enomem(f);
+	case -EAGAIN:
+		return mlmon_verdict(MLOCK2MON_WHY_NOMEM, false, 0);
+	case -EINTR:
+		return mlmon_verdict(MLOCK2MON_WHY_KILLED, false, 0);
+	default:
+		/* Errors of bringing a page in pass through, a poisoned one's for example. */
+		if (f->populated == MLMON_POPULATE_YES)
+			return mlmon_verdict(MLOCK2MON_WHY_POPULATE, false, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+	}
+}
+
+/* A success that left the locked memory as it was. */
+static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts *f)
+{
+	bool all = f->call == MLOCK2MON_MLOCKALL || f->call == MLOCK2MON_MUNLOCKALL;
+	bool locks = f->call == MLOCK2MON_MLOCK || f->call == MLOCK2MON_MLOCK2;
+
+	if (all)
+		return mlmon_verdict(f->future_changed ? MLOCK2MON_WHY_NONE :
+				     MLOCK2MON_WHY_ALREADY, f->racy, 0);
+	if (!mlmon_page_len(f))
+		return mlmon_verdict(MLOCK2MON_WHY_EMPTY, false, 0);
+	/* What is not lockable can be told from what was locked only by the amount. */
+	if (locks && f->before < mlmon_page_len(f) >> f->page_shift)
+		return mlmon_verdict(MLOCK2MON_WHY_UNLOCKABLE, f->racy, 0);
+	return mlmon_verdict(MLOCK2MON_WHY_ALREADY, f->racy || (locks && f->before), 0);
+}
+
+/**
+ * mlmon_why() - the reason of a result
+ * @f: the facts of a call that has returned
+ *
+ * Context: any.
+ * Return: the verdict; why is MLOCK2MON_WHY_NONE for a plain success.
+ */
+static inline struct mlmon_verdict mlmon_why(const struct mlmon_facts *f)
+{
+	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
+
+	if (f->ret < 0)
+		v = mlmon_why_failure(f);
+	else if (f->after == f->before)
+		v = mlmon_why_unchanged(f);
+	if (v.why == MLOCK2MON_WHY_NONE)
+		v.likely = false;
+	return v;
+}
+
+#endif /* MLMON_WHY_H */
