@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of the module: parameters, the order of init and exit.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include "compat.h"
+#include "internal.h"
+
+#define MAX_TASKS_LOW		16
+#define MAX_TASKS_HIGH		1048576
+#define RING_RECORDS_LOW	64
+#define RING_RECORDS_HIGH	4194304
+#define MAXACTIVE_LOW		1
+#define MAXACTIVE_HIGH		65536
+
+static unsigned int max_tasks = 4096;
+module_param(max_tasks, uint, 0444);
+MODULE_PARM_DESC(max_tasks, "accounts kept, one a live task that locked memory (16 to 1048576, default 4096)");
+
+static unsigned int ring_records = 32768;
+module_param(ring_records, uint, 0444);
+MODULE_PARM_DESC(ring_records, "records of 192 bytes kept for readers (power of two, 64 to 4194304, default 32768)");
+
+static unsigned int maxactive = 512;
+module_param(maxactive, uint, 0444);
+MODULE_PARM_DESC(maxactive, "calls of one kind seen inside the kernel at once (1 to 65536, default 512)");
+
+static int check_range(const char *name, unsigned int value, unsigned int low, unsigned int high)
+{
+	if (value >= low && value <= high)
+		return 0;
+	pr_err("%s=%u is out of range: %u to %u\n", name, value, low, high);
+	return -EINVAL;
+}
+
+static int check_parameters(void)
+{
+	int ret;
+
+	ret = check_range("max_tasks", max_tasks, MAX_TASKS_LOW, MAX_TASKS_HIGH);
+	if (ret)
+		return ret;
+	ret = check_range("ring_records", ring_records, RING_RECORDS_LOW, RING_RECORDS_HIGH);
+	if (ret)
+		return ret;
+	if (!is_power_of_2(ring_records)) {
+		pr_err("ring_records=%u is not a power of two\n", ring_records);
+		return -EINVAL;
+	}
+	return check_range("maxactive", maxactive, MAXACTIVE_LOW, MAXACTIVE_HIGH);
+}
+
+static int __init mlmon_init(void)
+{
+	int ret;
+
+	ret = check_parameters();
+	if (ret)
+		return ret;
+
+	ret = mlmon_count_init();
+	if (ret)
+		goto err_told;
+
+	ret = mlmon_task_init(max_tasks);
+	if (ret)
+		goto err_count;
+
+	ret = mlmon_ring_init(&mlmon_ring, ring_records);
+	if (ret)
+		goto err_task;
+
+	ret = mlmon_chardev_init();
+	if (ret)
+		goto err_ring;
+
+	ret = mlmon_procfs_init(get_random_u64());
+	if (ret)
+		goto err_chardev;
+
+	ret = mlmon_probe_init(maxactive);	/* last: events flow from here on */
+	if (ret)
+		goto err_procfs;
+
+	return 0;
+
+err_procfs:
+	mlmon_procfs_exit();
+err_chardev:
+	mlmon_chardev_exit();
+err_ring:
+	mlmon_ring_exit(&mlmon_ring);
+err_task:
+	mlmon_task_exit();
+err_count:
+	mlmon_count_exit();
+err_told:
+	pr_err("not loaded: %d\n", ret);
+	return ret;
+}
+
+static void __exit mlmon_exit(void)
+{
+	mlmon_probe_exit();
+	mlmon_procfs_exit();
+	mlmon_chardev_exit();
+	mlmon_ring_exit(&mlmon_ring);
+	mlmon_task_exit();
+	mlmon_count_exit();
+}
+
+module_init(mlmon_init);
+module_exit(mlmon_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The mlock2mon developers");
+MODULE_DESCRIPTION("Who locks memory, how much, how long it takes and why it fails");
+MODULE_VERSION(MLOCK2MON_VERSION);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The event ring: many writers, many readers, oldest overwritten, no lock.
+ *
+ * A slot's seq field is also its state:
+ *   seq | BUSY    the record is being filled by the writer of seq
+ *   seq           the record is complete
+ *   ... | LAPPED  a later writer found the slot busy and gave its record up
+ *
+ * A writer claims a sequence number, then the slot. It takes the slot only
+ * from an older, complete record. If the slot is still busy, a whole ring of
+ * records was written while somebody filled one: the late writer marks the
+ * slot LAPPED and gives up, so that nothing is torn and nobody waits. If the
+ * slot has gone on to a newer record, it gives up too.
+ *
+ * A reader that wants seq and finds the slot
+ *   complete with seq          copies it, then looks whether it is still so
+ *   newer                      has lost the record
+ *   older and LAPPED           has lost the record
+ *   older, or busy with seq    comes back later
+ *
+ * Ordering, by label:
+ *   begin:A / read:A    a number is claimed before its slot is looked at
+ *   begin:B / read:C    slot marked busy before its bytes change
+ *   end:A   / read:B    bytes complete before the slot carries the plain seq
+ *   end:A   / chardev   record published before sleepers are looked for
+ *                       (cmpxchg() is a full barrier), against the barrier in
+ *                       wait_event(), and in poll after poll_wait()
+ */
+#include <linux/atomic.h>
+#include <linux/build_bug.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+#include "compat.h"
+#include "internal.h"
+
+#define BUSY	(1ULL << 63)
+#define LAPPED	(1ULL << 62)
+#define SEQ	(LAPPED - 1)
+
+struct mlmon_ring mlmon_ring;
+
+enum copied {
+	COPIED,
+	NOT_YET,
+	LOST,
+};
+
+static void wake_readers(struct irq_work *work)
+{
+	struct mlmon_ring *ring = container_of(work, struct mlmon_ring, wake);
+
+	wake_up_interruptible_all(&ring->readers);
+}
+
+/**
+ * mlmon_ring_init() - allocate an empty ring
+ * @ring: to set up
+ * @records: capacity, a power of two
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records)
+{
+	BUILD_BUG_ON(sizeof(*ring->slot) != 192);
+
+	ring->slot = vmalloc_user(array_size(records, sizeof(*ring->slot)));
+	if (!ring->slot)
+		return -ENOMEM;
+	ring->mask = records - 1;
+	init_waitqueue_head(&ring->readers);
+	/* Lazy: done at the next tick, so that a flood wakes a reader once a tick. */
+	mlmon_init_lazy_irq_work(&ring->wake, wake_readers);
+	atomic64_set(&ring->dropped, 0);
+	atomic64_set(&ring->next, 1);
+	return 0;
+}
+
+/**
+ * mlmon_ring_exit() - free a ring
+ * @ring: from mlmon_ring_init()
+ *
+ * Context: process, may sleep; no writer and no reader may run any more.
+ */
+void mlmon_ring_exit(struct mlmon_ring *ring)
+{
+	irq_work_sync(&ring->wake);
+	vfree(ring->slot);
+}
+
+static struct mlock2mon_record *slot_of(struct mlmon_ring *ring, u64 seq)
+{
+	return &ring->slot[seq & ring->mask];
+}
+
+/**
+ * mlmon_ring_begin() - claim a slot
+ * @ring: the ring
+ * @seq: the sequence number claimed
+ *
+ * Context: preemption disabled until mlmon_ring_end().
+ * Return: the slot, to be filled except for its seq; NULL if the record is
+ * given up, then mlmon_ring_end() must not be called.
+ */
+struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq)
+{
+	u64 mine = atomic64_inc_return(&ring->next) - 1;	/* begin:A, pairs with read:A */
+	struct mlock2mon_record *slot = slot_of(ring, mine);
+	u64 state, was;
+
+	*seq = mine;
+	state = READ_ONCE(slot->seq);
+	for (;;) {
+		if ((state & SEQ) > mine)
+			break;
+		if (state & BUSY)
+			was = cmpxchg(&slot->seq, state, state | LAPPED);
+		else
+			was = cmpxchg(&slot->seq, state, mine | BUSY);	/* begin:B, pairs with read:C */
+		if (was != state) {
+			state = was;
+			continue;
+		}
+		if (state & BUSY)
+			break;
+		return slot;
+	}
+	atomic64_inc(&ring->dropped);
+	return NULL;
+}
+NOKPROBE_SYMBOL(mlmon_ring_begin);
+
+/**
+ * mlmon_ring_end() - publish a filled slot
+ * @ring: the ring
+ * @slot: from mlmon_ring_begin()
+ * @seq: its sequence number
+ *
+ * Context: preemption disabled since mlmon_ring_begin().
+ */
+void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq)
+{
+	/* Nobody but its writer takes BUSY away; others may have added LAPPED. */
+	if (cmpxchg(&slot->seq, seq | BUSY, seq) != (seq | BUSY))	/* end:A, pairs with read:B */
+		smp_store_mb(slot->seq, seq | LAPPED);			/* end:A, pairs with read:B */
+	if (waitqueue_active(&ring->readers))
+		irq_work_queue(&ring->wake);
+}
+NOKPROBE_SYMBOL(mlmon_ring_end);
+
+/**
+ * mlmon_ring_next() - the sequence number the next record will have
+ * @ring: the ring
+ *
+ * Context: any.
+ * Return: the number.
+ */
+u64 mlmon_ring_next(struct mlmon_ring *ring)
+{
+	return atomic64_read_acquire(&ring->next);	/* read:A, pairs with begin:A */
+}
+
+/**
+ * mlmon_ring_oldest() - the oldest sequence number that may still be there
+ * @ring: the ring
+ *
+ * Context: any.
+ * Return: the number; equal to mlmon_ring_next() if there is no record.
+ */
+u64 mlmon_ring_oldest(struct mlmon_ring *ring)
+{
+	u64 next = mlmon_ring_next(ring);
+
+	return next > ring->mask + 1 ? next - ring->mask - 1 : 1;
+}
+
+static enum copied look(u64 state, u64 seq)
+{
+	if ((state & SEQ) > seq)
+		return LOST;
+	if ((state & SEQ) < seq)
+		return state & LAPPED ? LOST : NOT_YET;
+	return state & BUSY ? NOT_YET : COPIED;
+}
+
+static enum copied copy_record(struct mlmon_ring *ring, u64 seq, struct mlock2mon_record *out)
+{
+	struct mlock2mon_record *slot = slot_of(ring, seq);
+	enum copied found;
+	u64 state;
+
+	if (seq >= mlmon_ring_next(ring))
+		return NOT_YET;
+	state = smp_load_acquire(&slot->seq);		/* read:B, pairs with end:A */
+	found = look(state, seq);
+	if (found != COPIED)
+		return found;
+	data_race(memcpy(out, slot, sizeof(*out)));	/* checked below */
+	smp_rmb();					/* read:C, pairs with begin:B */
+	out->seq = seq;
+	return READ_ONCE(slot->seq) == state ? COPIED : LOST;
+}
+
+/**
+ * mlmon_ring_read() - copy the record at a reader's position
+ * @ring: the ring
+ * @seq: the position; moved past records that are gone, not past the copied one
+ * @lost: grows by the number of records passed over
+ * @out: the copy
+ *
+ * A caller that was told of a loss must report it before the record.
+ *
+ * Context: any.
+ * Return: true if @out is the record at @seq. False if that one is not there
+ * yet, or if a loss should be reported first because writers are fast.
+ */
+bool mlmon_ring_read(struct mlmon_ring *ring, u64 *seq, u64 *lost, struct mlock2mon_record *out)
+{
+	u64 oldest = mlmon_ring_oldest(ring);
+
+	if (*seq < oldest) {
+		*lost += oldest - *seq;
+		*seq = oldest;
+	}
+	switch (copy_record(ring, *seq, out)) {
+	case COPIED:
+		return true;
+	case LOST:
+		*lost += 1;
+		*seq += 1;
+		return false;
+	default:
+		return false;
+	}
+}
+
+/**
+ * mlmon_ring_readable() - is there anything to report at a position
+ * @ring: the ring
+ * @seq: the position
+ *
+ * Context: any.
+ * Return: true if a record or a loss can be read.
+ */
+bool mlmon_ring_readable(struct mlmon_ring *ring, u64 seq)
+{
+	if (seq < mlmon_ring_oldest(ring))
+		return true;
+	if (seq >= mlmon_ring_next(ring))
+		return false;
+	return look(smp_load_acquire(&slot_of(ring, seq)->seq), seq) != NOT_YET; /* read:B */
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The accounts of tasks: an RCU hash table over a pool of fixed size.
+ *
+ * The key is the task itself. Its address is not reused before it has exited,
+ * and then the exit hook has taken its account away, so a reused pid is a new
+ * account; a thread that takes over its leader's pid in exec keeps its own.
+ *
+ * Only a task adds to its own account, with preemption disabled, so look-ups
+ * and updates take no lock. The lock below serialises birth and death. A dead
+ * account returns to the pool after a grace period; the pool's memory is given
+ * back at exit only, so a stale pointer to an account is always readable, and
+ * its id tells whether it is still the same.
+ */
+#include <linux/hash.h>
+#include <linux/kprobes.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/pid_namespace.h>
+#include <linux/rculist.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+#include "internal.h"
+
+static DEFINE_RAW_SPINLOCK(lock);	/* writers of everything here but the task's own part */
+static struct hlist_head *buckets;	/* constant after init */
+static unsigned int bucket_bits;	/* constant after init */
+static struct mlmon_account *pool;	/* constant after init */
+static unsigned int pool_size;		/* constant after init */
+static HLIST_HEAD(free_accounts);	/* linked by bucket */
+static LIST_HEAD(by_birth);		/* linked by order, RCU */
+static unsigned int tracked;
+static u64 last_id;
+
+/**
+ * mlmon_task_init() - allocate the pool and the table
+ * @max_tasks: accounts
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int mlmon_task_init(unsigned int max_tasks)
+{
+	unsigned int i;
+
+	bucket_bits = ilog2(roundup_pow_of_two(max_tasks));
+	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), GFP_KERNEL);
+	if (!buckets)
+		return -ENOMEM;
+
+	pool = vzalloc(array_size(max_tasks, sizeof(*pool)));
+	if (!pool)
+		goto err_buckets;
+
+	pool_size = max_tasks;
+	for (i = 0; i < max_tasks; i++) {
+		seqcount_init(&pool[i].seq);
+		hlist_add_head(&pool[i].bucket, &free_accounts);
+	}
+	return 0;
+
+err_buckets:
+	kvfree(buckets);
+	return -ENOMEM;
+}
+
+/**
+ * mlmon_task_exit() - free the pool and the table
+ *
+ * Context: process, may sleep; no handler and no reader may run any more.
+ */
+void mlmon_task_exit(void)
+{
+	rcu_barrier();			/* accounts on their way back to the pool */
+	vfree(pool);
+	kvfree(buckets);
+}
+
+static struct hlist_head *bucket_of(const struct task_struct *task)
+{
+	return &buckets[hash_ptr(task, bucket_bits)];
+}
+
+/**
+ * mlmon_task_find() - the account of a task
+ * @task: current, or a task that has not exited
+ *
+ * Context: preemption disabled.
+ * Return: the account, valid while preemption stays disabled, or NULL.
+ */
+struct mlmon_account *mlmon_task_find(const struct task_struct *task)
+{
+	struct mlmon_account *account;
+
+	hlist_for_each_entry_rcu(account, bucket_of(task), bucket, rcu_read_lock_sched_held())
+		if (account->task == task)
+			return account;
+	return NULL;
+}
+NOKPROBE_SYMBOL(mlmon_task_find);
+
+/**
+ * mlmon_task_identify() - what current does not change while it lives
+ * @identity: the result
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_task_identify(struct mlmon_identity *identity)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	const struct task_struct *parent;
+
+	identity->start_ns = current->start_boottime;
+	identity->leader_start_ns = current->group_leader->start_boottime;
+	identity->ns_pid = task_tgid_nr_ns(current, ns);
+	identity->ns_tid = task_pid_nr_ns(current, ns);
+
+	rcu_read_lock();
+	parent = rcu_dereference(current->real_parent);
+	identity->ppid = parent->tgid;
+	identity->parent_start_ns = parent->group_leader->start_boottime;
+	rcu_read_unlock();
+}
+NOKPROBE_SYMBOL(mlmon_task_identify);
+
+static void open_account(struct mlmon_account *account)
+{
+	account->task = current;
+	account->pid = current->tgid;
+	account->tid = current->pid;
+	account->uid = __kuid_val(current_uid());
+	account->onfault = false;
+	memcpy(account->comm, current->comm, sizeof(account->comm));
+	account->cgroup = 0;
+	account->peak = 0;
+	account->error = 0;
+	memset(&account->flight, 0, sizeof(account->flight));
+	memset(account->call, 0, sizeof(account->call));
+	mlmon_task_identify(&account->identity);
+}
+
+static struct mlmon_account *add_current(void)
+{
+	struct mlmon_account *account;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	account = hlist_entry_safe(free_accounts.first, struct mlmon_account, bucket);
+	if (account) {
+		hlist_del(&account->bucket);
+		open_account(account);
+		WRITE_ONCE(account->id, ++last_id);
+		hlist_add_head_rcu(&account->bucket, bucket_of(current));
+		list_add_tail_rcu(&account->order, &by_birth);
+		WRITE_ONCE(tracked, tracked + 1);
+	}
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return account;
+}
+NOKPROBE_SYMBOL(add_current);
+
+/**
+ * mlmon_task_get() - the account of current, opened if there was none
+ *
+ * Context: preemption disabled, current has not exited.
+ * Return: the account, valid until current exits; NULL if the pool is empty.
+ */
+struct mlmon_account *mlmon_task_get(void)
+{
+	struct mlmon_account *account = mlmon_task_find(current);
+
+	return likely(account) ? account : add_current();
+}
+NOKPROBE_SYMBOL(mlmon_task_get);
+
+static void back_to_pool(struct rcu_head *rcu)
+{
+	struct mlmon_account *account = container_of(rcu, struct mlmon_account, rcu);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	hlist_add_head(&account->bucket, &free_accounts);
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+/**
+ * mlmon_task_del() - close the account of a task that exits
+ * @account: of current
+ *
+ * Context: preemption disabled; current makes no further call.
+ */
+void mlmon_task_del(struct mlmon_account *account)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	WRITE_ONCE(account->id, 0);
+	hlist_del_rcu(&account->bucket);
+	list_del_rcu(&account->order);
+	WRITE_ONCE(tracked, tracked - 1);
+	raw_spin_unlock_irqrestore(&lock, flags);
+	call_rcu(&account->rcu, back_to_pool);
+}
+
+/**
+ * mlmon_task_rename() - take over what exec changed
+ * @account: of current
+ * @task: current
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task)
+{
+	raw_write_seqcount_begin(&account->seq);
+	account->pid = task->tgid;
+	account->tid = task->pid;
+	memcpy(account->comm, task->comm, sizeof(account->comm));
+	raw_write_seqcount_end(&account->seq);
+}
+
+/**
+ * mlmon_task_enter() - a call of current went into the kernel
+ * @account: of current
+ * @flight: the call
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *flight)
+{
+	raw_write_seqcount_begin(&account->seq);
+	account->flight = *flight;
+	raw_write_seqcount_end(&account->seq);
+}
+NOKPROBE_SYMBOL(mlmon_task_enter);
+
+static void add_to_totals(struct mlmon_totals *totals, const struct mlock2mon_record *rec)
+{
+	totals->calls++;
+	totals->bytes += rec->len;
+	totals->total_ns += rec->dur_ns;
+	if (rec->dur_ns > totals->max_ns)
+		totals->max_ns = rec->dur_ns;
+	if (!totals->first_ns)
+		totals->first_ns = rec->ts_ns;
+	totals->last_ns = rec->ts_ns;
+	if (rec->ret < 0) {
+		totals->failures++;
+		totals->error = -rec->ret;
+	}
+}
+
+/**
+ * mlmon_task_leave() - a call of current has returned
+ * @account: of current
+ * @rec: the call
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_record *rec)
+{
+	raw_write_seqcount_begin(&account->seq);
+	account->flight.ts_ns = 0;
+	account->uid = rec->uid;
+	account->cgroup = rec->cgroup;
+	if (rec->locked > account->peak)
+		account->peak = rec->locked;
+	if (rec->attr & MLOCK2MON_ATTR_ONFAULT && !rec->ret)
+		account->onfault = true;
+	memcpy(account->comm, rec->comm, sizeof(account->comm));
+	if (rec->ret < 0)
+		account->error = -rec->ret;
+	add_to_totals(&account->call[rec->call], rec);
+	raw_write_seqcount_end(&account->seq);
+}
+NOKPROBE_SYMBOL(mlmon_task_leave);
+
+static void copy_account(struct mlmon_account *copy, struct mlmon_account *account)
+{
+	unsigned int seq;
+
+	do {
+		seq = raw_read_seqcount_begin(&account->seq);
+		data_race(*copy = *account);
+	} while (read_seqcount_retry(&account->seq, seq));
+}
+
+/*
+ * The account after the cursor's. If that one is still in the table, or was a
+ * moment ago, its link is good; otherwise the walk starts over. Ids ascend
+ * along the list and are 0 in accounts that have just left it.
+ */
+static struct mlmon_account *find_after(const struct mlmon_task_cursor *cursor, u64 *id)
+{
+	struct list_head *from = &by_birth;
+	struct mlmon_account *account;
+
+	if (cursor->at && READ_ONCE(cursor->at->id) == cursor->id)
+		from = &cursor->at->order;
+	account = list_entry_rcu(from->next, struct mlmon_account, order);
+	for (; &account->order != &by_birth;
+	     account = list_entry_rcu(account->order.next, struct mlmon_account, order)) {
+		*id = READ_ONCE(account->id);
+		if (*id > cursor->id)
+			return account;
+	}
+	return NULL;
+}
+
+/**
+ * mlmon_task_next() - copy the next account in order of birth
+ * @cursor: zeroed before the first call
+ * @copy: the caller's
+ *
+ * Accounts that come and go meanwhile may or may not be seen; none is given
+ * twice.
+ *
+ * Context: process.
+ * Return: false if there is no further one.
+ */
+bool mlmon_task_next(struct mlmon_task_cursor *cursor, struct mlmon_account *copy)
+{
+	struct mlmon_account *account;
+	u64 id;
+
+	rcu_read_lock();
+	account = find_after(cursor, &id);
+	if (account) {
+		copy_account(copy, account);
+		copy->id = id;		/* its own is 0 if the task has exited since */
+		cursor->at = account;
+		cursor->id = id;
+	}
+	rcu_read_unlock();
+	return account;
+}
+
+/**
+ * mlmon_task_count() - how full the pool is
+ * @counts: the result
+ *
+ * Context: any.
+ */
+void mlmon_task_count(struct mlmon_task_counts *counts)
+{
+	counts->tracked = READ_ONCE(tracked);
+	counts->max = pool_size;
+}
