@@ -258,7 +258,8 @@ static void fill_call(struct mlock2mon_record *rec, const struct pending *pendin
 	const struct mlmon_flight *flight = &pending->flight;
 
 	rec->ts_ns = flight->ts_ns;
-	rec->dur_ns = now - flight->ts_ns;
+	/* The fast clock may step back a little while it is being adjusted. */
+	rec->dur_ns = now > flight->ts_ns ? now - flight->ts_ns : 0;
 	rec->addr = flight->addr;
 	rec->len = flight->len;
 	rec->flags = flight->flags;
