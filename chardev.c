@@ -16,7 +16,7 @@
 #include "internal.h"
 
 struct reader {
-	struct mutex	lock;
+	struct mutex	lock;		/* guards next, line */
 	u64		next;		/* position; read without lock by those who sleep */
 	u64		opened;		/* constant: first sequence number after open */
 	char		line[MLMON_LINE_MAX];

@@ -22,9 +22,9 @@ static u64 load_id;
 
 static void show_probes(struct seq_file *m)
 {
-	unsigned int n = smp_load_acquire(&mlmon_nr_probe_states); /* show_probes:A, pairs with probe:A */
-	unsigned int i;
+	unsigned int i, n;
 
+	n = smp_load_acquire(&mlmon_nr_probe_states);	/* show_probes:A, pairs with probe:A */
 	for (i = 0; i < n; i++) {
 		const struct mlmon_probe_state *state = &mlmon_probe_states[i];
 		const char *error = state->error == -ENOENT ? "ENOENT" :

@@ -2,10 +2,10 @@
 /*
  * The event ring: many writers, many readers, oldest overwritten, no lock.
  *
- * A slot's seq field is also its state:
- *   seq | BUSY    the record is being filled by the writer of seq
- *   seq           the record is complete
- *   ... | LAPPED  a later writer found the slot busy and gave its record up
+ * The first word of a slot is its state as well as the record's number n:
+ *   n | BUSY         the record is being filled by the writer of n
+ *   n                the record is complete
+ *   either | LAPPED  a later writer found the slot busy and gave its record up
  *
  * A writer claims a sequence number, then the slot. It takes the slot only
  * from an older, complete record. If the slot is still busy, a whole ring of
@@ -28,6 +28,7 @@
  *                       wait_event(), and in poll after poll_wait()
  */
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -36,8 +37,8 @@
 #include "compat.h"
 #include "internal.h"
 
-#define BUSY	(1ULL << 63)
-#define LAPPED	(1ULL << 62)
+#define BUSY	BIT_ULL(63)
+#define LAPPED	BIT_ULL(62)
 #define SEQ	(LAPPED - 1)
 
 struct mlmon_ring mlmon_ring;
@@ -116,10 +117,8 @@ struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq)
 	for (;;) {
 		if ((state & SEQ) > mine)
 			break;
-		if (state & BUSY)
-			was = cmpxchg(&slot->seq, state, state | LAPPED);
-		else
-			was = cmpxchg(&slot->seq, state, mine | BUSY);	/* begin:B, pairs with read:C */
+		was = cmpxchg(&slot->seq, state,	/* begin:B, pairs with read:C */
+			      state & BUSY ? state | LAPPED : mine | BUSY);
 		if (was != state) {
 			state = was;
 			continue;
@@ -144,8 +143,8 @@ NOKPROBE_SYMBOL(mlmon_ring_begin);
 void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq)
 {
 	/* Nobody but its writer takes BUSY away; others may have added LAPPED. */
-	if (cmpxchg(&slot->seq, seq | BUSY, seq) != (seq | BUSY))	/* end:A, pairs with read:B */
-		smp_store_mb(slot->seq, seq | LAPPED);			/* end:A, pairs with read:B */
+	if (cmpxchg(&slot->seq, seq | BUSY, seq) != (seq | BUSY)) /* end:A, pairs with read:B */
+		smp_store_mb(slot->seq, seq | LAPPED);		/* end:A, pairs with read:B */
 	if (waitqueue_active(&ring->readers))
 		irq_work_queue(&ring->wake);
 }

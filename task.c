@@ -281,7 +281,7 @@ static void copy_account(struct mlmon_account *copy, struct mlmon_account *accou
 
 	do {
 		seq = raw_read_seqcount_begin(&account->seq);
-		data_race(*copy = *account);
+		data_race(*copy = *account);	/* the seqcount tells whether it was torn */
 	} while (read_seqcount_retry(&account->seq, seq));
 }
 
