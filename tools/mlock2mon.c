@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The mlock2mon command: which subcommand to run, and what all of them share. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+#include "tool.h"
+
+static int write_error;	/* the first error of stdout, an errno */
+
+/* The first one is what runs when none is named. */
+static const struct command commands[] = {
+	{
+		"stat", "totals, health, and who locks most memory",
+		"[-a] [--json] [--proc DIR]\n"
+		"\n"
+		"Show what the module has counted since it was loaded, and the processes that\n"
+		"have most memory locked.\n"
+		"\n"
+		"  -a, --all          show every process, not only the first ten\n"
+		"  -j, --json         one JSON object with all of it\n"
+		"  -p, --proc DIR     read stats and tasks in DIR, not in " MLOCK2MON_PROC "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon stat\n"
+		"        Is anything failing, and was everything seen?\n"
+		"  mlock2mon stat --json | jq .mlock2.failures\n"
+		"        One number for a script.\n",
+		stat_main,
+	},
+	{
+		"events", "the calls, one line each, as they return",
+		"[-n] [--json | --raw] [--since SEQ | --from-end] [--wall] [--device PATH]\n"
+		"\n"
+		"Show every call that locked or unlocked memory: the history that the module\n"
+		"kept, oldest first, then each new call as it returns, until interrupted.\n"
+		"\n"
+		"  -n, --no-follow    leave after the history\n"
+		"  -j, --json         one JSON object a line\n"
+		"  -r, --raw          the lines of the device, unchanged\n"
+		"  -s, --since SEQ    begin with the record of that number, 0 for the oldest\n"
+		"  -e, --from-end     leave the history out\n"
+		"  -w, --wall         local time instead of seconds since boot\n"
+		"  -d, --device PATH  read from PATH, not from " MLOCK2MON_DEVICE "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Records that were overwritten before they could be read are told in their\n"
+		"place, and their number once more at the end.\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon events --from-end\n"
+		"        Watch what happens from now on.\n"
+		"  mlock2mon events -n --json | jq -c 'select(.errno != 0)'\n"
+		"        What has failed?\n"
+		"  mlock2mon events -n --since 4711\n"
+		"        What came after the record seen last?\n",
+		events_main,
+	},
+};
+
+static int help(void)
+{
+	size_t i;
+
+	printf("Usage: mlock2mon [COMMAND] [OPTION...]\n\n"
+	       "Show which programs lock and unlock memory, what came of it and why. The kernel\n"
+	       "module mlock2mon must be loaded.\n\n");
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-10s %s%s\n", commands[i].name, commands[i].summary,
+		       i ? "" : " (without COMMAND)");
+	printf("\n  --help     show this text and leave\n"
+	       "  --version  show the version and leave\n\n"
+	       "'mlock2mon COMMAND --help' tells the options of a command. mlock2mon(8) is the\n"
+	       "manual, mlock2mon(4) explains the module and each key of a record.\n");
+	return tool_finish(TOOL_DONE);
+}
+
+int tool_help(const struct command *cmd)
+{
+	printf("Usage: mlock2mon %s %s", cmd->name, cmd->usage);
+	return tool_finish(TOOL_DONE);
+}
+
+/* getopt, or the caller, has said what is wrong. */
+int tool_misused(const struct command *cmd)
+{
+	if (cmd)
+		fprintf(stderr, "Try 'mlock2mon --help' or 'mlock2mon %s --help'.\n", cmd->name);
+	else
+		fprintf(stderr, "Try 'mlock2mon --help'.\n");
+	return TOOL_MISUSED;
+}
+
+/*
+ * Tell why @path could not be opened, from errno. What is known of the module's
+ * own files does not hold for another, so compare with the @standard path.
+ */
+int tool_cannot_open(const char *path, const char *standard)
+{
+	int error = errno;
+
+	fprintf(stderr, "mlock2mon: cannot open %s: %s\n", path, strerror(error));
+	if (strcmp(path, standard))
+		return TOOL_FAILED;
+	if (error == ENOENT || error == ENXIO || error == ENODEV)
+		fprintf(stderr,
+			"The module is not loaded. Load it as root with 'modprobe mlock2mon' when it is\n"
+			"installed, or with 'insmod mlock2mon.ko' where it was built.\n");
+	else if (error == EACCES || error == EPERM)
+		fprintf(stderr,
+			"This needs root (the file is readable by its owner only) with CAP_SYS_ADMIN or\n"
+			"CAP_PERFMON in the initial user namespace.\n");
+	return TOOL_FAILED;
+}
+
+/*
+ * False once something could not be written. To be asked soon after writing:
+ * what the error was is known only until the next one.
+ */
+bool tool_output_ok(void)
+{
+	if (!ferror(stdout))
+		return true;
+	if (!write_error)
+		write_error = errno;
+	return false;
+}
+
+/* What could not be written was not said: a failure, quiet if nobody listens any more. */
+int tool_finish(int status)
+{
+	if (tool_output_ok())
+		fflush(stdout);
+	if (tool_output_ok())
+		return status;
+	if (write_error != EPIPE)
+		fprintf(stderr, "mlock2mon: cannot write: %s\n", strerror(write_error));
+	return TOOL_FAILED;
+}
+
+void *tool_grow(void *mem, size_t size)
+{
+	mem = realloc(mem, size);
+	if (!mem) {
+		fprintf(stderr, "mlock2mon: out of memory\n");
+		exit(TOOL_FAILED);
+	}
+	return mem;
+}
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *cmd = &commands[0];
+
+	/* A closed pipe is a write error like another, see tool_finish(). */
+	signal(SIGPIPE, SIG_IGN);
+
+	if (argc < 2)
+		return cmd->run(cmd, argc, argv);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help();
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("mlock2mon %s\n", MLOCK2MON_VERSION);
+		return tool_finish(TOOL_DONE);
+	}
+	cmd = find_command(argv[1]);
+	if (!cmd) {
+		fprintf(stderr, "mlock2mon: there is no command '%s'\n", argv[1]);
+		return tool_misused(NULL);
+	}
+	argv[1] = argv[0];	/* getopt begins its messages with it */
+	return cmd->run(cmd, argc - 1, argv + 1);
+}
