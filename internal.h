@@ -158,6 +158,18 @@ void mlmon_task_identify(struct mlmon_identity *identity);
 bool mlmon_task_next(struct mlmon_task_cursor *cursor, struct mlmon_account *copy);
 void mlmon_task_count(struct mlmon_task_counts *counts);
 
+/* ---- map.c: the memory map of current -------------------------------------------------- */
+
+/* What a look at a range found, as far as @known. */
+struct mlmon_map {
+	bool	known;
+	bool	alone;		/* nobody else used the mm meanwhile */
+	bool	hole;		/* part of the range is not mapped */
+	u64	locked;		/* bytes of the range that are locked */
+};
+
+void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *map);
+
 /* ---- ring.c: the event ring ----------------------------------------------------------- */
 
 struct mlmon_ring {

@@ -305,6 +305,40 @@ static void fill_caller(struct mlock2mon_record *rec, const struct mlmon_account
 	rec->repeat = 0;
 }
 
+static bool has_huge_pages(struct mm_struct *mm)
+{
+#ifdef CONFIG_HUGETLB_PAGE
+	return atomic_long_read(&mm->hugetlb_usage);
+#else
+	return false;
+#endif
+}
+
+/*
+ * Where a look at the map settles what is left open otherwise: the several
+ * kinds of ENOMEM, and a success that changed nothing in a process that has
+ * huge pages, which are never locked. All else is not worth the time.
+ */
+static bool worth_a_look(const struct mlmon_facts *facts, struct mm_struct *mm)
+{
+	if (facts->call == MLOCK2MON_MLOCKALL || facts->call == MLOCK2MON_MUNLOCKALL)
+		return false;
+	if (facts->ret)
+		return facts->ret == -ENOMEM;
+	return facts->after == facts->before && has_huge_pages(mm);
+}
+
+static void look_at_range(struct mlmon_facts *facts, struct mm_struct *mm)
+{
+	struct mlmon_map map;
+
+	mlmon_map_look(mm, mlmon_page_addr(facts), mlmon_page_len(facts), &map);
+	facts->looked = map.known;
+	facts->overlap = map.locked >> PAGE_SHIFT;
+	facts->hole = map.hole;
+	facts->alone = map.alone;
+}
+
 static void fill_memory(struct mlock2mon_record *rec, const struct pending *pending)
 {
 	struct mm_struct *mm = current->mm;
@@ -327,7 +361,11 @@ static void fill_memory(struct mlock2mon_record *rec, const struct pending *pend
 		.future_changed	= (READ_ONCE(mm->def_flags) ^ pending->def_flags) &
 				  (VM_LOCKED | VM_LOCKONFAULT),
 	};
-	struct mlmon_verdict verdict = mlmon_why(&facts);
+	struct mlmon_verdict verdict;
+
+	if (worth_a_look(&facts, mm))
+		look_at_range(&facts, mm);
+	verdict = mlmon_why(&facts);
 
 	rec->locked = facts.after << PAGE_SHIFT;
 	rec->delta = (s64)(facts.after - facts.before) << PAGE_SHIFT;

@@ -4,10 +4,9 @@
  * result. Pure functions of their argument: no locks, no state, nothing of the
  * kernel's, so that user space can compile and test them.
  *
- * The checks follow the order in which mm/mlock.c makes them. What those
- * checks looked at and a probe cannot see (the memory map) is inferred from
- * what the call left behind; where two reasons would have left the same
- * traces, the verdict says `likely`.
+ * The checks follow the order in which mm/mlock.c makes them. What they found
+ * is inferred from what the call left behind; where two reasons would have
+ * left the same traces, the verdict says `likely`.
  */
 #ifndef MLMON_WHY_H
 #define MLMON_WHY_H
@@ -50,6 +49,10 @@ enum mlmon_populated {
  * @page_shift: log2 of the page size
  * @cap: CAP_IPC_LOCK effective in the initial user namespace
  * @racy: another call on the same mm overlapped, so @before and @after mix
+ * @looked: the range was looked at after the call, so @overlap and @hole are known
+ * @overlap: pages of the range that are locked
+ * @hole: part of the range is not mapped
+ * @alone: nobody else can have changed the map between call and look
  * @future_changed: what later mappings inherit is not what it was at entry
  */
 struct mlmon_facts {
@@ -68,6 +71,10 @@ struct mlmon_facts {
 	__u8	page_shift;
 	bool	cap;
 	bool	racy;
+	bool	looked;
+	__u64	overlap;
+	bool	hole;
+	bool	alone;
 	bool	future_changed;
 };
 
@@ -132,6 +139,7 @@ static inline struct mlmon_verdict mlmon_why_enomem_all(const struct mlmon_facts
 static inline struct mlmon_verdict mlmon_why_enomem_map(const struct mlmon_facts *f)
 {
 	bool locks = f->call != MLOCK2MON_MUNLOCK;
+	bool full = f->max_map_count && f->map_count >= f->max_map_count;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
 
 	if (locks && f->populated == MLMON_POPULATE_YES)
@@ -139,35 +147,43 @@ static inline struct mlmon_verdict mlmon_why_enomem_map(const struct mlmon_facts
 	/* Every page of the range was newly locked, so there was neither hole nor split. */
 	if (locks && need && f->after - f->before == need)
 		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, f->racy, 0);
-	/* A hole would give the same result here. */
-	if (f->max_map_count && f->map_count >= f->max_map_count)
-		return mlmon_verdict(MLOCK2MON_WHY_MAPS, true, f->max_map_count);
-	return mlmon_verdict(MLOCK2MON_WHY_HOLE,
-			     locks && f->populated == MLMON_POPULATE_UNKNOWN, 0);
+	/* With a hole as well, it depends on which of the two came first in the range. */
+	if (full)
+		return mlmon_verdict(MLOCK2MON_WHY_MAPS, !f->looked || f->hole || !f->alone,
+				     f->max_map_count);
+	if (!f->looked)
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE,
+				     locks && f->populated == MLMON_POPULATE_UNKNOWN, 0);
+	if (f->hole)
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE, !f->alone, 0);
+	if (locks && f->populated == MLMON_POPULATE_UNKNOWN)
+		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, !f->alone, 0);
+	return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
 }
 
 /*
  * The kernel compares the range and all that is locked with the limit, less
- * what of the range was locked before. That overlap is at most the smaller of
- * the two: if what remains is over the limit even so, or nothing was locked,
+ * what of the range was locked before. Where that overlap is not known, it is
+ * at most the smaller of the two: if what remains is over the limit even so,
  * the limit is certain.
  */
 static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
 {
 	__u64 limit = f->limit >> f->page_shift;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
-	__u64 want = need + f->before;
+	__u64 want = need + f->before - (f->looked ? f->overlap : 0);
 	__u64 least = need > f->before ? need : f->before;
 
-	if (f->call == MLOCK2MON_MUNLOCK || f->cap || want <= limit)
+	if (f->call == MLOCK2MON_MUNLOCK || f->cap || need + f->before <= limit)
 		return mlmon_why_enomem_map(f);
-	if (least > limit)
-		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, f->racy,
-				     (want - limit) << f->page_shift);
 	/* Forgiven, because the call went on. */
 	if (f->populated == MLMON_POPULATE_YES || f->after != f->before)
 		return mlmon_why_enomem_map(f);
-	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, true, (want - limit) << f->page_shift);
+	if (want <= limit)
+		return mlmon_why_enomem_map(f);
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT,
+			     f->racy || (least <= limit && !(f->looked && f->alone)),
+			     (want - limit) << f->page_shift);
 }
 
 static inline struct mlmon_verdict mlmon_why_failure(const struct mlmon_facts *f)
@@ -200,16 +216,22 @@ static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts 
 {
 	bool all = f->call == MLOCK2MON_MLOCKALL || f->call == MLOCK2MON_MUNLOCKALL;
 	bool locks = f->call == MLOCK2MON_MLOCK || f->call == MLOCK2MON_MLOCK2;
+	__u64 need = mlmon_page_len(f) >> f->page_shift;
 
 	if (all)
 		return mlmon_verdict(f->future_changed ? MLOCK2MON_WHY_NONE :
 				     MLOCK2MON_WHY_ALREADY, f->racy, 0);
-	if (!mlmon_page_len(f))
+	if (!need)
 		return mlmon_verdict(MLOCK2MON_WHY_EMPTY, false, 0);
+	if (!locks)
+		return mlmon_verdict(MLOCK2MON_WHY_ALREADY, f->racy, 0);
+	if (f->looked)
+		return mlmon_verdict(f->overlap == need ? MLOCK2MON_WHY_ALREADY :
+				     MLOCK2MON_WHY_UNLOCKABLE, f->racy || !f->alone, 0);
 	/* What is not lockable can be told from what was locked only by the amount. */
-	if (locks && f->before < mlmon_page_len(f) >> f->page_shift)
+	if (f->before < need)
 		return mlmon_verdict(MLOCK2MON_WHY_UNLOCKABLE, f->racy, 0);
-	return mlmon_verdict(MLOCK2MON_WHY_ALREADY, f->racy || (locks && f->before), 0);
+	return mlmon_verdict(MLOCK2MON_WHY_ALREADY, true, 0);
 }
 
 /**

@@ -23,7 +23,8 @@ struct row {
 	struct mlmon_verdict	verdict;
 };
 
-#define CALL(c, a, l, r) .call = MLOCK2MON_##c, .addr = (a), .len = (l), .ret = (r), .page_shift = 12
+#define CALL(c, a, l, r) \
+	.call = MLOCK2MON_##c, .addr = (a), .len = (l), .ret = (r), .page_shift = 12
 #define WHY(w, l, d) { .why = MLOCK2MON_WHY_##w, .likely = (l), .detail = (d) }
 
 static const struct row rows[] = {
@@ -117,6 +118,45 @@ static const struct row rows[] = {
 	{ "munlock with the map count used up",
 	  { CALL(MUNLOCK, 0x10000, PAGE, -ENOMEM), .map_count = 1001, .max_map_count = 1000 },
 	  WHY(MAPS, 1, 1000) },
+
+	/* ---- the range was looked at after the call */
+#define LOOKED(o) .looked = true, .alone = true, .overlap = (o)
+	{ "over the limit in spite of the overlap: short by what is really missing",
+	  { CALL(MLOCK, 0x10000, 7 * PAGE, -ENOMEM), .before = 4, .after = 4,
+	    .limit = 8 * PAGE, LOOKED(2) }, WHY(LIMIT, 0, PAGE) },
+	{ "the same while others use the mm",
+	  { CALL(MLOCK, 0x10000, 7 * PAGE, -ENOMEM), .before = 4, .after = 4,
+	    .limit = 8 * PAGE, .looked = true, .overlap = 2 }, WHY(LIMIT, 1, PAGE) },
+	{ "more than the limit was locked, all of the range among it",
+	  { CALL(MLOCK, 0x10000, PAGE, -ENOMEM), .before = 8, .after = 8,
+	    .limit = 2 * PAGE, LOOKED(1) }, WHY(LIMIT, 0, 6 * PAGE) },
+	{ "forgiven for the overlap, then a hole",
+	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .before = 4, .after = 4,
+	    .limit = 8 * PAGE, .hole = true, LOOKED(4) }, WHY(HOLE, 0, 0) },
+	{ "forgiven, no hole, all mapped: a page could not be brought in",
+	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .before = 8, .after = 8,
+	    .limit = 8 * PAGE, LOOKED(8) }, WHY(POPULATE, 0, 0) },
+	{ "a hole while others use the mm",
+	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .limit = UNLIMITED, .looked = true,
+	    .hole = true }, WHY(HOLE, 1, 0) },
+	{ "map count used up, no hole",
+	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .limit = UNLIMITED, .map_count = 10,
+	    .max_map_count = 10, LOOKED(0) }, WHY(MAPS, 0, 10) },
+	{ "map count used up, and a hole",
+	  { CALL(MUNLOCK, 0x10000, 8 * PAGE, -ENOMEM), .map_count = 10, .max_map_count = 10,
+	    .hole = true, LOOKED(0) }, WHY(MAPS, 1, 10) },
+	{ "nothing in the map explains it",
+	  { CALL(MUNLOCK, 0x10000, PAGE, -ENOMEM), .map_count = 9, .max_map_count = 10,
+	    LOOKED(0) }, WHY(OTHER, 0, 0) },
+	{ "nothing in the map explains it, and populate was not reached",
+	  { CALL(MLOCK, 0x10000, PAGE, -ENOMEM), .limit = UNLIMITED,
+	    .populated = MLMON_POPULATE_NO, LOOKED(0) }, WHY(OTHER, 0, 0) },
+	{ "nothing changed, all of the range is locked",
+	  { CALL(MLOCK, 0x200000, 512 * PAGE, 0), .before = 600, .after = 600, LOOKED(512) },
+	  WHY(ALREADY, 0, 0) },
+	{ "nothing changed, much is locked, but not this range",
+	  { CALL(MLOCK, 0x200000, 512 * PAGE, 0), .before = 600, .after = 600, LOOKED(0) },
+	  WHY(UNLOCKABLE, 0, 0) },
 
 	/* ---- bringing pages in */
 	{ "all of it locked, and still ENOMEM",
