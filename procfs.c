@@ -249,16 +249,19 @@ static struct mm_struct *account_mm(const struct mlmon_account *account)
 	return mm;
 }
 
+/* Locked now, and most ever: a thread's own calls do not see what its siblings lock. */
 static void put_locked(struct seq_file *m, const struct mlmon_account *account)
 {
 	struct mm_struct *mm = account_mm(account);
+	u64 locked;
 
 	if (!mm) {
-		seq_puts(m, " -");
+		seq_printf(m, " - %llu", account->peak >> 10);
 		return;
 	}
-	seq_printf(m, " %lu", READ_ONCE(mm->locked_vm) << (PAGE_SHIFT - 10));
+	locked = (u64)READ_ONCE(mm->locked_vm) << PAGE_SHIFT;
 	mmput(mm);
+	seq_printf(m, " %llu %llu", locked >> 10, max(locked, account->peak) >> 10);
 }
 
 static void put_sums(struct seq_file *m, const struct mlmon_account *account)
@@ -319,7 +322,7 @@ static int show_task(struct seq_file *m, void *v)
 	put_task(m, account);
 	seq_printf(m, " %llu", account->cgroup);
 	put_locked(m, account);
-	seq_printf(m, " %llu %u", account->peak >> 10, account->onfault);
+	seq_printf(m, " %u", account->onfault);
 	put_sums(m, account);
 	seq_putc(m, ' ');
 	put_error(m, account->error);
