@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Event for event what strace sees: arguments, results, and their order in each
+# thread, of 64-bit and 32-bit callers.
+. "${SRC:?}/selftests/lib.sh"
+. "$SRC/selftests/witness.sh"
+
+# watched OUT COMMAND...: run it under strace; a file a thread.
+watched() {
+	local out=$1
+	shift
+
+	strace -ff -o "$out" -X raw -e "trace=$(IFS=,; echo "${calls[*]}")" "$@" 2>"$scratch/strace" ||
+		bail "strace $*: $(<"$scratch/strace")"
+}
+
+plan 9
+
+load
+watched "$scratch/x64" mix -s 30 >"$scratch/said.x64"
+watched "$scratch/m32" mix.m32 -s 31 -n 40 >"$scratch/said.m32"
+drain "$scratch/events"
+note "$(cat "$scratch"/said.*)"
+
+testify strace "$scratch/witness" "$scratch"/x64.* "$scratch"/m32.*
+testify events "$scratch/module" "$scratch/events"
+
+check "the programs fail in every cheap way" all_kinds "$scratch"/said.*
+check "arguments, results and order are those that strace saw" \
+	same "$scratch/witness" "$scratch/module"
+is "$(wc -l <"$scratch/events")" "$(tally calls "$scratch"/said.*)" \
+	"there are as many events as calls"
+is "$(grep -c ' compat=1' "$scratch/events")" "$(tally compat "$scratch"/said.*)" \
+	"as many are marked compat as were 32-bit calls"
+check "stats count each call once in and once out" all_returned "$(tally calls "$scratch"/said.*)"
+check "no thread is in two calls at once" one_after_another "$scratch/events"
+comparison_works "$scratch/witness"
+unload
