@@ -155,7 +155,7 @@ static inline struct mlmon_verdict mlmon_why_enomem_map(const struct mlmon_facts
 		return mlmon_verdict(MLOCK2MON_WHY_HOLE,
 				     locks && f->populated == MLMON_POPULATE_UNKNOWN, 0);
 	if (f->hole)
-		return mlmon_verdict(MLOCK2MON_WHY_HOLE, !f->alone, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE, locks && !f->alone, 0);
 	if (locks && f->populated == MLMON_POPULATE_UNKNOWN)
 		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, !f->alone, 0);
 	return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
@@ -218,9 +218,11 @@ static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts 
 	bool locks = f->call == MLOCK2MON_MLOCK || f->call == MLOCK2MON_MLOCK2;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
 
+	/* mlockall may have turned locks on fault into plain ones, or the reverse. */
 	if (all)
 		return mlmon_verdict(f->future_changed ? MLOCK2MON_WHY_NONE :
-				     MLOCK2MON_WHY_ALREADY, f->racy, 0);
+				     MLOCK2MON_WHY_ALREADY,
+				     f->racy || f->flags & MLMON_MCL_CURRENT, 0);
 	if (!need)
 		return mlmon_verdict(MLOCK2MON_WHY_EMPTY, false, 0);
 	if (!locks)

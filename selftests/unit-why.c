@@ -203,6 +203,8 @@ static const struct row rows[] = {
 	  { CALL(MLOCKALL, 0, 0, 0), .flags = 2, .future_changed = true }, WHY(NONE, 0, 0) },
 	{ "mlockall for the future again",
 	  { CALL(MLOCKALL, 0, 0, 0), .flags = 2 }, WHY(ALREADY, 0, 0) },
+	{ "mlockall of what is locked: the kind of lock may have changed",
+	  { CALL(MLOCKALL, 0, 0, 0), .flags = 5, .before = 9, .after = 9 }, WHY(ALREADY, 1, 0) },
 	{ "munlockall with nothing locked",
 	  { CALL(MUNLOCKALL, 0, 0, 0) }, WHY(ALREADY, 0, 0) },
 	{ "munlockall that ends the future",
