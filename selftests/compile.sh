@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The inside of build.sh: runs in the chroot, fills $BUILD.
+set -euo pipefail
+
+# sync_module: the module's sources, as they are in the tree, in a place that
+# can be written; files that did not change keep their time stamps.
+sync_module() {
+	local file
+
+	mkdir -p "$BUILD/module"
+	for file in "$BUILD"/module/*.[ch]; do
+		[[ -e $file && ! -e $SRC/${file##*/} && $file != *.mod.c ]] && rm "$file"
+	done
+	for file in "$SRC"/Kbuild "$SRC"/*.[ch]; do
+		cmp -s "$file" "$BUILD/module/${file##*/}" || cp "$file" "$BUILD/module/"
+	done
+}
+
+# quietly COMMAND: say something only about a failure, or a warning, which is one.
+quietly() {
+	local log
+
+	log=$(mktemp)
+	if ! "$@" >"$log" 2>&1 || grep -q 'WARNING:\|warning:' "$log"; then
+		cat "$log" >&2
+		return 1
+	fi
+}
+
+build_module() {
+	sync_module
+	quietly make -C "/lib/modules/$KVER/build" M="$BUILD/module" -j"$(nproc)" \
+		W=1 KCFLAGS=-Werror modules
+	# Renamed into place: a running guest keeps the one it has.
+	cp "$BUILD/module/mlock2mon.ko" "$BUILD/mlock2mon.ko.new"
+	mv "$BUILD/mlock2mon.ko.new" "$BUILD/mlock2mon.ko"
+}
+
+build_programs() {
+	mkdir -p "$BUILD/bin"
+	quietly make -C "$SRC" TOOL="$BUILD/bin/mlock2mon" CFLAGS='-O2 -g -Werror' tool
+	quietly make -C "$SRC/selftests" BIN="$BUILD/bin" -j"$(nproc)"
+}
+
+build_module
+build_programs
+"$SRC/selftests/initramfs.sh"

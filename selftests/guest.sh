@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot a guest and run one command in it.
+set -euo pipefail
+. "$(dirname "$0")/host.sh"
+
+kernel=$(default_kernel)
+cpus=2 mem=1024 timeout=300 append='' out='' interactive=
+
+usage() {
+	cat <<-END
+	Usage: selftests/guest.sh [OPTION ...] -- COMMAND [ARGUMENT ...]
+	Boots a guest and runs COMMAND in it, in /src, which is this tree, read-only.
+
+	  --kernel NAME    a name in selftests/kernels that was built ($kernel)
+	  --out DIR        /out of the guest, writable (build/KERNEL/out)
+	  --cpus N         processors ($cpus)
+	  --mem MIB        memory ($mem)
+	  --timeout S      kill the guest after S seconds ($timeout); a command that writes
+	                   "ID S" to \$OUT/limit gets S seconds from then on instead
+	  --append STRING  more for the kernel command line
+	  --interactive    COMMAND gets this terminal; no timeout. Ctrl-A x kills the guest
+	  --help           this
+
+	In the guest: SRC, BUILD, BIN, MODULE, OUT, KERNEL are set, BIN is in PATH.
+	The exit status is that of COMMAND; 124: killed after the timeout; 125: the guest
+	died, or its kernel log was not clean. DIR keeps console, dmesg and what COMMAND wrote.
+	END
+}
+
+parse() {
+	while (($#)); do
+		case $1 in
+		--help | -h) usage; exit 0 ;;
+		--interactive) interactive=1 ;;
+		--) shift; break ;;
+		--kernel | --out | --cpus | --mem | --timeout | --append)
+			(($# > 1)) || misused "$1 needs a value"
+			declare -g "${1#--}=$2"
+			shift ;;
+		-*) misused "unknown option $1" ;;
+		*) break ;;
+		esac
+		shift
+	done
+	[[ $cpus =~ ^[1-9][0-9]*$ ]] || misused "--cpus $cpus: not a number"
+	[[ $mem =~ ^[1-9][0-9]*$ ]] || misused "--mem $mem: not a number"
+	[[ $timeout =~ ^[1-9][0-9]*$ ]] || misused "--timeout $timeout: not a number"
+	(($#)) || misused "no command"
+	command=("$@")
+}
+
+# The flags are asked first: a /dev/kvm may exist where no CPU can serve it.
+accelerator() {
+	if grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; then
+		echo -accel kvm -cpu host
+	else
+		echo -accel tcg,thread=multi -cpu max
+	fi
+}
+
+# share TAG DIR MODE: a directory for the guest to mount.
+share() {
+	args+=(-virtfs "local,path=${2//,/,,},mount_tag=$1,security_model=passthrough,multidevs=remap$3")
+}
+
+# write_command: what process 1 of the guest runs.
+write_command() {
+	rm -rf "$out/.command" "$out/.interactive" "$out/.verdict" "$out/.pipe" "$out/limit"
+	{
+		echo "export SRC=/src OUT=/out KERNEL=$kernel BUILD=/src/build/$kernel"
+		# shellcheck disable=SC2016 # expanded in the guest
+		echo 'export BIN=$BUILD/bin MODULE=$BUILD/mlock2mon.ko; export PATH=$BIN:$PATH'
+		[[ -z $interactive ]] || echo "export TERM=${TERM:-linux}; $(stty_size)"
+		echo 'cd /src'
+		printf '%q ' exec "${command[@]}"
+		echo
+	} >"$out/.command"
+	[[ -z $interactive ]] || touch "$out/.interactive"
+}
+
+# stty_size: a command that gives the serial line the size of this terminal.
+stty_size() {
+	{ stty size </dev/tty | awk '{ print "stty rows", $1, "columns", $2 }'; } 2>/dev/null || true
+}
+
+# start: QEMU in the background, its process in $qemu. What the command writes
+# comes out of a FIFO, for QEMU would truncate a file.
+start() {
+	local args=() loglevel=5 line
+
+	read -ra args < <(accelerator)
+	share root "$root" ,readonly=on
+	share src "$tree" ,readonly=on
+	share out "$out" ''
+	args+=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
+		-kernel "$build/vmlinuz" -initrd "$build/initramfs"
+		-device virtio-rng-pci)
+	if [[ $interactive ]]; then
+		loglevel=3
+		args+=(-serial mon:stdio)
+	else
+		mkfifo "$out/.pipe"
+		args+=(-serial "file:$out/console" -device virtio-serial-pci
+			-chardev "file,id=out,path=$out/.pipe" -device "virtserialport,chardev=out")
+	fi
+	# oops=panic and the rest: a kernel that went wrong ends there, and QEMU with it.
+	# no_timer_check, tsc=reliable: a busy host makes the clocks look broken.
+	line="console=ttyS0 loglevel=$loglevel log_buf_len=4M no_timer_check tsc=reliable"
+	line+=" panic=-1 oops=panic panic_on_warn=1 $append"
+	args+=(-append "$line")
+	if [[ $interactive ]]; then
+		qemu-system-x86_64 "${args[@]}"
+	else
+		cat "$out/.pipe" &
+		reader=$!
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" </dev/null >"$out/qemu.log" 2>&1 &
+		qemu=$!
+	fi
+}
+
+# watch: until QEMU ends, or its time is up.
+watch() {
+	local deadline=$((SECONDS + timeout)) limit='' last=''
+
+	while kill -0 "$qemu" 2>/dev/null; do
+		[[ ! -s $out/limit ]] || limit=$(<"$out/limit")
+		if [[ $limit != "$last" ]]; then
+			last=$limit
+			deadline=$((SECONDS + ${limit##* }))
+		fi
+		if ((SECONDS >= deadline)); then
+			kill -KILL "$qemu"
+			say "guest.sh: killed, its time was up"
+			return 124
+		fi
+		sleep 0.1
+	done
+}
+
+stop() {
+	[[ -z ${qemu-} ]] || kill -KILL "$qemu" 2>/dev/null || true
+	[[ -z ${reader-} ]] || kill "$reader" 2>/dev/null || true
+}
+
+# console_excerpt: what the kernel said when it died, or last.
+console_excerpt() {
+	local first
+
+	first=$("$tree/selftests/log-check.sh" <"$out/console" | head -n 1)
+	say "guest.sh: from $out/console:"
+	if [[ $first ]]; then
+		grep -F -A 14 -m 1 -e "$first" "$out/console"
+	else
+		tail -n 10 "$out/console"
+	fi | tr -d "\r" | sed "s/^/  /" >&2
+}
+
+verdict() {
+	local status bad
+
+	if [[ ! -s $out/.verdict ]]; then
+		say "guest.sh: the guest ended without a verdict"
+		[[ ! -s $out/qemu.log ]] || cat "$out/qemu.log" >&2
+		console_excerpt
+		return 125
+	fi
+	{ read -r status; read -r bad; } <"$out/.verdict"
+	[[ -z $bad ]] || { say "guest.sh: kernel log: $bad"; return 125; }
+	return "$status"
+}
+
+main() {
+	local build root status=0 qemu reader
+
+	parse "$@"
+	need_kernel "$kernel"
+	need_root
+	need_guest_tools
+	build=$tree/build/$kernel
+	[[ -s $build/initramfs ]] || die "nothing built for $kernel: run selftests/build.sh $kernel"
+	out=${out:-$build/out}
+	mkdir -p "$out"
+	out=$(cd "$out" && pwd)
+	exec 5<"$out"
+	flock -n 5 || die "another guest uses $out: give this one another --out"
+	root=$("$tree/selftests/chroot.sh" "$kernel")
+	exec 7<"$root"
+	flock -s 7
+	write_command
+	trap stop EXIT
+	start
+	[[ -n $interactive ]] || watch || status=$?
+	[[ -z $interactive ]] || return 0
+	wait "$reader" || true
+	rm -f "$out/.pipe"
+	((status)) || verdict || status=$?
+	((status != 124)) || console_excerpt
+	return $status
+}
+
+main "$@"

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Sourced by the scripts that run on the host: names, messages, packages.
+# shellcheck disable=SC2034 # used there
+
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${MLOCK2MON_CACHE:-/var/cache/mlock2mon}
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+die() {
+	say "${0##*/}: $*"
+	exit 1
+}
+
+misused() {
+	say "${0##*/}: $*"
+	say "Try '$0 --help'."
+	exit 2
+}
+
+need_root() {
+	[[ $(id -u) -eq 0 ]] || die "this needs root: it makes chroots and mounts file systems in them"
+}
+
+kernel_names() {
+	awk '!/^#/ && NF { print $1 }' "$tree/selftests/kernels"
+}
+
+kernel_line() {
+	awk -v name="$1" '$1 == name' "$tree/selftests/kernels"
+}
+
+default_kernel() {
+	kernel_names | tail -n 1
+}
+
+# need_kernel NAME: refuse a name that selftests/kernels does not have.
+need_kernel() {
+	[[ -n $(kernel_line "$1") ]] ||
+		die "no kernel '$1' in selftests/kernels, there are: $(kernel_names | paste -sd ' ')"
+}
+
+apt_install() {
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io \
+		"$@" </dev/null
+}
+
+# need_packages COMMAND:PACKAGE ...: install the packages of commands that are missing.
+# The lists are fetched only if what is there does not do.
+need_packages() {
+	local pair missing=() log
+
+	for pair; do
+		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+	done
+	((${#missing[@]})) || return 0
+	need_root
+	say "Installing ${missing[*]} ..."
+	log=$(mktemp)
+	apt_install "${missing[@]}" >"$log" 2>&1 ||
+		{ apt-get update -qq </dev/null && apt_install "${missing[@]}"; } >"$log" 2>&1 ||
+		{ cat "$log" >&2; rm -f "$log"; die "cannot install ${missing[*]}"; }
+	rm -f "$log"
+}
+
+need_guest_tools() {
+	need_packages qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap
+}
+
+# mirror SUITE: "URI KEYRING" of the mirror that this machine's apt uses for Debian.
+mirror() {
+	# shellcheck disable=SC2016 # for apt to fill in
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(ORIGIN) $(LABEL) $(SIGNED_BY)' \
+		'Created-By: Packages' |
+		awk -v suite="$1" '
+			$2 ~ /security/ || $5 ~ /Security/ { next }
+			$2 == suite || $3 == suite { print $1, $6; found = 1; exit }
+			$4 == "Debian" && other == "" { other = $1 " " $6 }
+			END { if (!found && other != "") print other }'
+}
+
+# source_lines SUITES: the sources of the chroot, one a line.
+source_lines() {
+	local suites=$1 uri keyring suite
+
+	read -r uri keyring < <(mirror "${suites%%,*}") ||
+		die "apt knows no Debian mirror: see apt-get indextargets"
+	[[ -f $keyring ]] || keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	[[ -f $keyring ]] && keyring=" [signed-by=$keyring]" || keyring=
+	for suite in ${suites//,/ }; do
+		echo "deb$keyring $uri $suite main"
+	done
+}

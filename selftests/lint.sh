@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What can be said of the sources without running them. Runs in the chroot, like
+# build.sh's compile.sh, and prints TAP.
+. "${SRC:?}/selftests/lib.sh"
+
+cd "$SRC" || bail "no $SRC"
+shopt -s nullglob extglob
+kbuild=/lib/modules/$KVER/build
+module=(*.c *.h)
+programs=(tools/*.[ch] selftests/*.[ch] selftests/tests/*.[ch])
+
+# scripts: everything that begins with #! and a shell.
+scripts() {
+	grep -rIlE --exclude-dir=.git --exclude-dir=build -m 1 '^#!.*(bash|/sh| sh)$' . |
+		while read -r file; do
+			! head -n 1 "$file" | grep -q '^#!' || echo "$file"
+		done
+	echo ./selftests/lib.sh
+}
+
+shellcheck_silent() {
+	# SC2119: load takes parameters or none.
+	scripts | sort -u | xargs shellcheck -x -P SCRIPTDIR:. --exclude SC2119
+}
+
+# The sources are copied: C=2 compiles, and build.sh compiles at the same time.
+# The kernel's own headers do not pass sparse: only what it says of ours counts.
+sparse_silent() {
+	local copy log said
+
+	copy=$BUILD/sparse
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	cp Kbuild "${module[@]}" "$copy"
+	log=$(make -C "$kbuild" M="$copy" C=2 modules 2>&1) || { echo "$log"; return 1; }
+	grep -q CHECK <<<"$log" || { echo "sparse was not run"; return 1; }
+	said=$(grep -E "^(${copy//./\\.}/)?[a-z0-9_]+\.[ch]:[0-9]+:[0-9]+: (warning|error)" <<<"$log")
+	[[ -z $said ]] || { echo "$said"; return 1; }
+}
+
+kernel_doc_silent() {
+	local said
+
+	said=$("$(realpath "$kbuild")/scripts/kernel-doc" -none -Werror "${module[@]}" 2>&1) ||
+		{ echo "$said"; return 1; }
+	[[ -z $said ]] || { echo "$said"; return 1; }
+}
+
+# run_checkpatch IGNORED FILE...: false if it has something to say.
+run_checkpatch() {
+	local ignored=$1
+	shift
+
+	# It looks for camel case in the kernel it thinks it is in, and keeps notes.
+	cd "$BUILD/checkpatch" || return 1
+	perl checkpatch.pl --strict --no-tree --terse --no-summary --show-types \
+		--max-line-length=100 --ignore "$ignored" -f "${@/#/$SRC/}" 2>stderr |
+		without_nokprobe | sed "s|^$SRC/||" | grep . && return 1
+	! grep -v 'git: not found\|No such file or directory\|value .root' stderr
+}
+
+# without_nokprobe: NOKPROBE_SYMBOL stands right below its function, as EXPORT_SYMBOL
+# does, which is the only one that checkpatch knows.
+without_nokprobe() {
+	local line file number
+
+	while IFS= read -r line; do
+		IFS=: read -r file number _ <<<"$line"
+		[[ $line == *:LINE_SPACING:* && $(sed -n "${number}p" "$file") == NOKPROBE_SYMBOL* ]] ||
+			echo "$line"
+	done
+}
+
+# --ignore is for what cannot be obeyed. In compat.h, which is there to compare
+# versions: LINUX_VERSION_CODE, and CONSTANT_COMPARISON, which takes that for the
+# constant.
+checkpatch_module() {
+	run_checkpatch NONE !(compat).[ch] && run_checkpatch LINUX_VERSION_CODE,CONSTANT_COMPARISON compat.h
+}
+
+# In programs, which are not in the kernel:
+# ARRAY_SIZE, BIT_MACRO, PREFER_DEFINED_ATTRIBUTE_MACRO, PREFER_KERNEL_TYPES,
+# SSCANF_TO_KSTRTO and STRCPY advise what only the kernel has; CAMELCASE: PRIu64 is not ours;
+# ARCH_DEFINES and ENOSYS: programs do have to ask; VOLATILE: signal handlers need it;
+# EMBEDDED_FUNCTION_NAME: words of a message to people, not of a debug print;
+# SPLIT_STRING: a text of many lines for people, not one line to be found by grep.
+checkpatch_programs() {
+	local types=ARRAY_SIZE,BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,PREFER_KERNEL_TYPES
+
+	types+=,SSCANF_TO_KSTRTO,STRCPY,CAMELCASE,ARCH_DEFINES,ENOSYS,VOLATILE,EMBEDDED_FUNCTION_NAME
+	types+=,SPLIT_STRING
+	run_checkpatch "$types" "${programs[@]}"
+}
+
+version_in_compat() {
+	! grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION' -- !(compat).[ch]
+}
+
+# A comment on the line names the barrier: function:LETTER.
+barriers_labelled() {
+	local barrier='\b(smp_(mb|rmb|wmb|store|load)|(atomic|cmpxchg|xchg|try_cmpxchg)[a-z0-9_]*_(acquire|release))'
+
+	! grep -nE "$barrier" -- *.c *.h |
+		grep -vE '/\*.*\b[a-z0-9_]+:[A-Z]\b' | grep -vE ':[0-9]+:\s*(\*|/\*)' | grep .
+}
+
+# spdx: in the first line, or in the second after #!.
+spdx_present() {
+	local file bad=0
+
+	while read -r file; do
+		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: ' || { echo "$file"; bad=1; }
+	done < <(find . \( -name .git -o -name build \) -prune -o -type f -print |
+		grep -vE '^\./(COPYING|README|HACKING|CHANGES|.*\.(ko|o|mod|cmd|md))$|^\./tools/mlock2mon$')
+	return $bad
+}
+
+plan 8
+check "sparse has nothing to say" sparse_silent
+check "shellcheck has nothing to say" shellcheck_silent
+check "kernel-doc has nothing to say" kernel_doc_silent
+check "checkpatch has nothing to say of the module" checkpatch_module
+check "checkpatch has nothing to say of the programs" checkpatch_programs
+check "no kernel version outside compat.h" version_in_compat
+check "every barrier of the module has a label" barriers_labelled
+check "every file names its licence" spdx_present

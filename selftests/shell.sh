@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# A root shell in a guest with the module loaded; install and build what that needs.
+set -euo pipefail
+. "$(dirname "$0")/host.sh"
+
+case ${1-} in
+-h | --help) say "Usage: make shell"; exit 0 ;;
+?*) misused "unknown argument $1" ;;
+esac
+need_root
+need_guest_tools
+kernel=$(default_kernel)
+"$tree/selftests/chroot.sh" "$kernel" >/dev/null
+say "Building for kernel $kernel ..."
+"$tree/selftests/build.sh" "$kernel"
+say "Booting a guest; exit ends it, Ctrl-A x kills it ..."
+# shellcheck disable=SC2016 # expanded in the guest
+"$tree/selftests/guest.sh" --kernel "$kernel" --out "$tree/build/$kernel/shell" --interactive -- \
+	bash -c 'insmod "$MODULE" && echo "mlock2mon is loaded. Try: mlock2mon stat" && exec bash -i'

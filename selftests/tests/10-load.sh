@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Loading and unloading: what appears, what is said, what is refused, what is left.
+# shellcheck source=selftests/lib.sh
+. "${SRC:?}/selftests/lib.sh"
+# shellcheck source=selftests/promises.sh
+. "$SRC/selftests/promises.sh"
+
+# Kernels for debugging add code to every function: sizes and times say nothing there.
+is_debug() {
+	grep -qE ' (kasan_report|__gcov_init|lock_acquire)$' /proc/kallsyms
+}
+
+parameters() {
+	(cd /sys/module/mlock2mon/parameters && grep -H . -- * | sort | paste -sd " ")
+}
+
+one_line_at_most() {
+	local lines
+
+	lines=$(log_since | wc -l)
+	((lines <= 1)) || { log_since; return 1; }
+}
+
+all_probes() {
+	local call abi
+
+	for call in mlock2 mlock munlock mlockall munlockall; do
+		for abi in x64 ia32; do
+			echo "probe.$call.$abi active"
+		done
+	done
+	echo "probe.sched_process_exit active"
+	echo "probe.sched_process_exec active"
+}
+
+probes_shown() {
+	diff <(all_probes | sort) <(grep '^probe\.' /proc/mlock2mon/stats | sort)
+}
+
+text_and_data() {
+	size "$MODULE" | awk 'END { print $1 + $2 }'
+}
+
+small() {
+	local bytes
+
+	bytes=$(text_and_data)
+	echo "$bytes bytes"
+	((bytes > 0 && bytes < 65536))
+}
+
+# The best of three: the guest has other things to do.
+soon() {
+	local best=999999999 ns i
+
+	for ((i = 0; i < 3; i++)); do
+		ns=$(modload first "$MODULE") || return 1
+		modload unload >/dev/null || return 1
+		((ns >= best)) || best=$ns
+	done
+	echo "$best ns"
+	((best < 50000000))
+}
+
+# refused PARAMETER ERRNO MESSAGE: not loaded, said why, and nothing is left behind.
+refused() {
+	local error
+
+	log_mark
+	error=$(modload load "$MODULE" "$1")
+	[[ $error = 0 ]] && modload unload >/dev/null
+	[[ $error = "$2" ]] || { echo "errno $error, not $2"; return 1; }
+	log_since | sed 's/^\[[^]]*\] //' | grep -qxF -e "$3" ||
+		{ echo "expected: $3"; log_since; return 1; }
+	nothing_left
+}
+
+out_of_range() {
+	refused "$1" EINVAL "mlock2mon: $1 is out of range: $2"
+}
+
+not_a_number() {
+	refused "$1" "$2" "mlock2mon: \`${1#*=}' invalid for parameter \`${1%%=*}'"
+}
+
+# loads PARAMETER: it loads, shows the value, sees a call, and unloads.
+loads() {
+	local error shown seen
+
+	error=$(modload load "$MODULE" "$1")
+	[[ $error = 0 ]] || { echo "errno $error"; return 1; }
+	shown=$(<"/sys/module/mlock2mon/parameters/${1%%=*}")
+	churn burst 1
+	seen=$(stat_of mlock2.returns)
+	error=$(modload unload)
+	echo "shown $shown, calls seen $seen, errno of the unload $error"
+	[[ $shown = "${1#*=}" && $seen = 1 && $error = 0 ]] && nothing_left
+}
+
+# loads_if_it_fits PARAMETER MIB
+loads_if_it_fits() {
+	local have
+
+	have=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+	if ((have > $2)); then
+		check "$1 loads" loads "$1"
+	else
+		skip "$1 loads" "needs $2 MiB, the guest has $have"
+	fi
+}
+
+plan 43
+
+# The first load ever makes the kernel say that it is now tainted.
+load
+unload
+
+log_mark
+check "insmod loads the module" insmod "$MODULE"
+check "at most one log line when loaded" one_line_at_most
+is "$(stat -c '%F %a %U' /dev/mlock2mon)" "character special file 400 root" "device node: root, 0400"
+is "$(cd /proc/mlock2mon && stat -c '%n %a' -- * | sort | paste -sd ' ')" \
+	"inflight 400 latency 444 stats 444 tasks 400" "files in /proc and their modes"
+is "$(stat -c '%F' /proc/mlock2mon)" "directory" "/proc/mlock2mon is a directory"
+check "all probes are active in stats" probes_shown
+is "$(parameters)" \
+	"max_tasks:4096 maxactive:512 ring_records:32768" "parameters and their defaults"
+is "$(stat -c %a /sys/module/mlock2mon/parameters/* | sort -u)" 444 \
+	"parameters can be read, not written"
+is "$(stat_of ring.records) $(stat_of tasks.max)" "32768 4096" "stats shows the defaults"
+log_mark
+check "rmmod unloads the module" rmmod mlock2mon
+check "at most one log line when unloaded" one_line_at_most
+check "nothing is left: no node, no files, no probes, no memory" nothing_left
+
+load max_tasks=77 ring_records=128 maxactive=3
+is "$(parameters)" \
+	"max_tasks:77 maxactive:3 ring_records:128" "parameters are taken"
+is "$(stat_of ring.records) $(stat_of tasks.max)" "128 77" "stats shows what was given"
+unload
+
+if is_debug; then
+	skip "text and data below 64 KiB" "a kernel for debugging"
+	skip "less than 50 ms from loading to the first record read" "a kernel for debugging"
+else
+	check "text and data below 64 KiB" small
+	check "less than 50 ms from loading to the first record read" soon
+fi
+
+check "max_tasks=0 is refused" out_of_range max_tasks=0 "16 to 1048576"
+check "max_tasks=15 is refused" out_of_range max_tasks=15 "16 to 1048576"
+check "max_tasks=1048577 is refused" out_of_range max_tasks=1048577 "16 to 1048576"
+check "ring_records=0 is refused" out_of_range ring_records=0 "64 to 4194304"
+check "ring_records=32 is refused" out_of_range ring_records=32 "64 to 4194304"
+check "ring_records=8388608 is refused" out_of_range ring_records=8388608 "64 to 4194304"
+check "ring_records=65 is refused" \
+	refused ring_records=65 EINVAL "mlock2mon: ring_records=65 is not a power of two"
+check "ring_records=4194303 is refused" \
+	refused ring_records=4194303 EINVAL "mlock2mon: ring_records=4194303 is not a power of two"
+check "maxactive=0 is refused" out_of_range maxactive=0 "1 to 65536"
+check "maxactive=65537 is refused" out_of_range maxactive=65537 "1 to 65536"
+check "maxactive=4294967295 is refused" out_of_range maxactive=4294967295 "1 to 65536"
+for parameter in max_tasks ring_records maxactive; do
+	check "$parameter=-1 is refused" not_a_number $parameter=-1 EINVAL
+	check "$parameter=many is refused" not_a_number $parameter=many EINVAL
+done
+check "max_tasks=4294967312, 16 in 32 bits, is refused" not_a_number max_tasks=4294967312 ERANGE
+
+log_mark
+check "max_tasks=16 loads" loads max_tasks=16
+check "ring_records=64 loads" loads ring_records=64
+check "maxactive=1 loads" loads maxactive=1
+check "maxactive=65536 loads" loads maxactive=65536
+loads_if_it_fits max_tasks=1048576 700
+loads_if_it_fits ring_records=4194304 1200
+check "the kernel log is clean" log_clean
+check "the module can be loaded again after all that" loads maxactive=512
+check "nothing is left in the end" nothing_left
