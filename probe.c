@@ -649,7 +649,7 @@ int mlmon_probe_init(unsigned int maxactive)
 	if (ret)
 		goto err_probes;
 
-	pr_info("version %s, %u entry points watched\n", MLOCK2MON_VERSION, nr_exits);
+	pr_info("version %s loaded\n", MLOCK2MON_VERSION);
 	return 0;
 
 err_probes:

@@ -105,8 +105,9 @@ start() {
 			-chardev "file,id=out,path=$out/.pipe" -device "virtserialport,chardev=out")
 	fi
 	# oops=panic and the rest: a kernel that went wrong ends there, and QEMU with it.
-	# no_timer_check, tsc=reliable: a busy host makes the clocks look broken.
+	# no_timer_check and the next two: a busy host makes clocks and RCU look broken.
 	line="console=ttyS0 loglevel=$loglevel log_buf_len=4M no_timer_check tsc=reliable"
+	line+=" rcupdate.rcu_cpu_stall_timeout=120"
 	line+=" panic=-1 oops=panic panic_on_warn=1 $append"
 	args+=(-append "$line")
 	if [[ $interactive ]]; then

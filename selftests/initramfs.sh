@@ -4,7 +4,7 @@
 # a guest needs to reach its root. Runs in the chroot.
 set -euo pipefail
 
-modules=(virtio_pci 9pnet_virtio 9p overlay virtio_rng)
+modules=(virtio_pci 9pnet_virtio 9p overlay virtio_rng virtio_console)
 
 # module_files: what the modules need, in loading order, without what is built in.
 module_files() {

@@ -8,7 +8,8 @@
  *	modload cycle COUNT FILE [PARAMETER=VALUE ...]
  *
  * load and unload print the name of the errno, or 0. first loads, makes a call
- * and reads its record, and prints the nanoseconds that took. cycle loads and
+ * and reads its record, and prints the nanoseconds the load took, and those from
+ * then on until the record was there. cycle loads and
  * unloads COUNT times, as soon as nobody keeps the module, and prints how often
  * an unload had to be tried again.
  */
@@ -64,6 +65,7 @@ static int first(const char *file, char **param, int params)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned long start = now_ns();
+	unsigned long loaded;
 	char line[4096];
 	char pid[20];
 	ssize_t len;
@@ -71,13 +73,14 @@ static int first(const char *file, char **param, int params)
 
 	need(page != MAP_FAILED, "map memory");
 	errno = load(file, param, params);
+	loaded = now_ns();
 	need(!errno, "load the module");
 	need(!syscall(SYS_mlock2, page, 4096UL, 0), "mlock2");
 	fd = open(MLOCK2MON_DEVICE, O_RDONLY);
 	need(fd != -1, "open " MLOCK2MON_DEVICE);
 	len = read(fd, line, sizeof(line) - 1);
 	need(len > 0, "read a record");
-	printf("%lu\n", now_ns() - start);
+	printf("%lu %lu\n", loaded - start, now_ns() - loaded);
 	line[len] = '\0';
 	snprintf(pid, sizeof(pid), " pid=%d ", getpid());
 	return strstr(line, pid) && strstr(line, " call=mlock2 ") ? 0 : 1;
