@@ -4,6 +4,10 @@
  *
  * A reader's mutex guards its position; it is not held while the reader
  * sleeps.
+ *
+ * Ordering, by label:
+ *   poll:A / end:A in ring.c   on the queue before the ring is looked at, against
+ *                              record published before the queue is looked at
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>
@@ -140,7 +144,7 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 	next = READ_ONCE(reader->next);
 	if (mlmon_ring_readable(&mlmon_ring, next))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (next < mlmon_ring_oldest(&mlmon_ring))
+	if (mlmon_ring_lost(&mlmon_ring, next))
 		events |= EPOLLPRI;
 	return events;
 }
@@ -224,7 +228,7 @@ int mlmon_chardev_init(void)
 /**
  * mlmon_chardev_exit() - take the device away
  *
- * An open file keeps the module, so there is none any more.
+ * An open file keeps a module that has been loaded, so there is none any more.
  *
  * Context: process, may sleep.
  */

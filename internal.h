@@ -154,6 +154,7 @@ void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *
 void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_record *rec);
 void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task);
 void mlmon_task_del(struct mlmon_account *account);
+u64 mlmon_task_cgroup(void);
 void mlmon_task_identify(struct mlmon_identity *identity);
 bool mlmon_task_next(struct mlmon_task_cursor *cursor, struct mlmon_account *copy);
 void mlmon_task_count(struct mlmon_task_counts *counts);
@@ -193,6 +194,7 @@ void mlmon_ring_exit(struct mlmon_ring *ring);
 struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq);
 void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq);
 bool mlmon_ring_read(struct mlmon_ring *ring, u64 *seq, u64 *lost, struct mlock2mon_record *out);
+bool mlmon_ring_lost(struct mlmon_ring *ring, u64 seq);
 bool mlmon_ring_readable(struct mlmon_ring *ring, u64 seq);
 u64 mlmon_ring_oldest(struct mlmon_ring *ring);
 u64 mlmon_ring_next(struct mlmon_ring *ring);
@@ -234,5 +236,6 @@ void mlmon_procfs_exit(void);
 
 int mlmon_probe_init(unsigned int maxactive);
 void mlmon_probe_exit(void);
+bool mlmon_probe_live(void);
 
 #endif /* MLMON_INTERNAL_H */

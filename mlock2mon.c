@@ -15,11 +15,11 @@
 #define RING_RECORDS_LOW	64
 #define RING_RECORDS_HIGH	4194304
 #define MAXACTIVE_LOW		1
-#define MAXACTIVE_HIGH		65536
+#define MAXACTIVE_HIGH		16384
 
 static unsigned int max_tasks = 4096;
 module_param(max_tasks, uint, 0444);
-MODULE_PARM_DESC(max_tasks, "accounts kept, one a live task that locked memory (16 to 1048576, default 4096)");
+MODULE_PARM_DESC(max_tasks, "accounts kept, one a live task that made a call (16 to 1048576, default 4096)");
 
 static unsigned int ring_records = 32768;
 module_param(ring_records, uint, 0444);
@@ -27,7 +27,7 @@ MODULE_PARM_DESC(ring_records, "records of 192 bytes kept for readers (power of 
 
 static unsigned int maxactive = 512;
 module_param(maxactive, uint, 0444);
-MODULE_PARM_DESC(maxactive, "calls of one kind seen inside the kernel at once (1 to 65536, default 512)");
+MODULE_PARM_DESC(maxactive, "calls of one kind seen inside the kernel at once (1 to 16384, default 512)");
 
 static int check_range(const char *name, unsigned int value, unsigned int low, unsigned int high)
 {
@@ -74,24 +74,29 @@ static int __init mlmon_init(void)
 	if (ret)
 		goto err_task;
 
-	ret = mlmon_chardev_init();
+	ret = mlmon_procfs_init(get_random_u64());
 	if (ret)
 		goto err_ring;
 
-	ret = mlmon_procfs_init(get_random_u64());
-	if (ret)
-		goto err_chardev;
-
-	ret = mlmon_probe_init(maxactive);	/* last: events flow from here on */
+	ret = mlmon_probe_init(maxactive);	/* events flow from here on */
 	if (ret)
 		goto err_procfs;
 
+	/*
+	 * Last, for nothing may fail after it: a file opened meanwhile would
+	 * outlive the module, which a failed load takes away at once.
+	 */
+	ret = mlmon_chardev_init();
+	if (ret)
+		goto err_probe;
+
+	pr_info("version %s loaded\n", MLOCK2MON_VERSION);
 	return 0;
 
+err_probe:
+	mlmon_probe_exit();
 err_procfs:
 	mlmon_procfs_exit();
-err_chardev:
-	mlmon_chardev_exit();
 err_ring:
 	mlmon_ring_exit(&mlmon_ring);
 err_task:
@@ -103,11 +108,26 @@ err_told:
 	return ret;
 }
 
+static void tell_missed(void)
+{
+	struct mlmon_call_counts sum;
+	u64 missed = 0;
+	int call;
+
+	for (call = 0; call < MLOCK2MON_NR_CALLS; call++) {
+		mlmon_count_sum(call, &sum);
+		missed += mlmon_count_missed(&sum);
+	}
+	if (missed)
+		pr_info("unloaded; the results of %llu calls were missed\n", missed);
+}
+
 static void __exit mlmon_exit(void)
 {
+	mlmon_chardev_exit();
 	mlmon_probe_exit();
 	mlmon_procfs_exit();
-	mlmon_chardev_exit();
+	tell_missed();
 	mlmon_ring_exit(&mlmon_ring);
 	mlmon_task_exit();
 	mlmon_count_exit();

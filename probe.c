@@ -11,7 +11,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/hash.h>
 #include <linux/kprobes.h>
@@ -53,7 +52,7 @@ static const struct {
 #define MAX_PROBES	(NR_ABIS * MLOCK2MON_NR_CALLS)
 
 static struct mlmon_probe probes[MAX_PROBES];
-static struct kprobe *entries[MAX_PROBES];	/* those registered */
+static struct kprobe *entries[MAX_PROBES + 1];	/* those registered */
 static struct kretprobe *exits[MAX_PROBES];	/* likewise */
 static unsigned int nr_entries;
 static unsigned int nr_exits;
@@ -68,6 +67,7 @@ struct pending {
 	u64			locked;		/* pages */
 	unsigned long		def_flags;	/* what later mappings inherit */
 	u32			generation;	/* see overlap_enter() */
+	bool			shared;		/* others use the mm */
 	bool			compat;
 	bool			racy;
 };
@@ -92,7 +92,8 @@ static void overlap_enter(struct pending *pending, struct mm_struct *mm)
 
 	pending->flight.overlap = 0;
 	pending->racy = false;
-	if (atomic_read(&mm->mm_users) <= 1)
+	pending->shared = atomic_read(&mm->mm_users) > 1;
+	if (!pending->shared)
 		return;
 	place = hash_ptr(mm, OVERLAP_BITS);
 	after = atomic64_add_return(OVERLAP_BEGIN, &overlap[place]);
@@ -228,18 +229,6 @@ static u16 capability(void)
 	return cred->user_ns == &init_user_ns ? MLOCK2MON_ATTR_CAP : MLOCK2MON_ATTR_CAPNS;
 }
 
-static u64 current_cgroup(void)
-{
-	u64 id = 0;
-
-#ifdef CONFIG_CGROUPS
-	rcu_read_lock();
-	id = cgroup_id(task_dfl_cgroup(current));
-	rcu_read_unlock();
-#endif
-	return id;
-}
-
 static bool asked_onfault(const struct mlmon_flight *flight)
 {
 	switch (flight->call) {
@@ -293,7 +282,7 @@ static void fill_caller(struct mlock2mon_record *rec, const struct mlmon_account
 	rec->pid = current->tgid;
 	rec->tid = current->pid;
 	rec->uid = __kuid_val(current_uid());
-	rec->cgroup = current_cgroup();
+	rec->cgroup = mlmon_task_cgroup();
 	rec->cpu = smp_processor_id();
 	BUILD_BUG_ON(sizeof(rec->comm) != sizeof(current->comm));
 	memcpy(rec->comm, current->comm, sizeof(rec->comm));
@@ -336,7 +325,7 @@ static void look_at_range(struct mlmon_facts *facts, struct mm_struct *mm)
 	facts->looked = map.known;
 	facts->overlap = map.locked >> PAGE_SHIFT;
 	facts->hole = map.hole;
-	facts->alone = map.alone;
+	facts->shared = facts->shared || (map.known && !map.alone);
 }
 
 static void fill_memory(struct mlock2mon_record *rec, const struct pending *pending)
@@ -357,7 +346,7 @@ static void fill_memory(struct mlock2mon_record *rec, const struct pending *pend
 		.populated	= rec->ret < 0 ? populated(mm) : MLMON_POPULATE_UNKNOWN,
 		.page_shift	= PAGE_SHIFT,
 		.cap		= rec->attr & MLOCK2MON_ATTR_CAP,
-		.racy		= rec->attr & MLOCK2MON_ATTR_RACY,
+		.shared		= pending->shared || atomic_read(&mm->mm_users) > 1,
 		.future_changed	= (READ_ONCE(mm->def_flags) ^ pending->def_flags) &
 				  (VM_LOCKED | VM_LOCKONFAULT),
 	};
@@ -510,6 +499,46 @@ static int hook_all(void)
 	return 0;
 }
 
+/* ---- are the probes switched on? -------------------------------------------------------- */
+
+/*
+ * kprobes, and ftrace beneath them, can be switched off for the whole machine
+ * without a word to those who use them. So a probe of the same kind sits on a
+ * function of ours, and whoever wants to know calls it.
+ */
+static atomic_t pulses = ATOMIC_INIT(0);
+
+static noinline void pulse(void)
+{
+	barrier();
+}
+
+static int count_pulse(struct kprobe *kp, struct pt_regs *regs)
+{
+	atomic_inc(&pulses);
+	return 0;
+}
+NOKPROBE_SYMBOL(count_pulse);
+
+static struct kprobe pulse_probe = {
+	.addr		= (kprobe_opcode_t *)pulse,
+	.pre_handler	= count_pulse,
+};
+
+/**
+ * mlmon_probe_live() - do probes fire
+ *
+ * Context: process.
+ * Return: false if kprobes are switched off, and so calls pass unseen and uncounted.
+ */
+bool mlmon_probe_live(void)
+{
+	int before = atomic_read(&pulses);
+
+	pulse();
+	return atomic_read(&pulses) != before;
+}
+
 /* ---- registration ----------------------------------------------------------------------- */
 
 /*
@@ -586,7 +615,7 @@ static int register_probe(struct mlmon_probe *probe, unsigned int maxactive)
 /* The kprobes first: a return is not armed without its entry counted. */
 static void unregister_probes(void)
 {
-	unregister_kprobes(entries, nr_entries);
+	unregister_kprobes(entries, nr_entries);	/* the pulse's is one of them */
 	unregister_kretprobes(exits, nr_exits);
 }
 
@@ -645,15 +674,20 @@ int mlmon_probe_init(unsigned int maxactive)
 	if (ret)
 		return ret;
 
+	ret = register_kprobe(&pulse_probe);
+	if (ret)
+		goto err_hooks;
+	entries[nr_entries++] = &pulse_probe;
+
 	ret = add_probes(maxactive);
 	if (ret)
 		goto err_probes;
 
-	pr_info("version %s loaded\n", MLOCK2MON_VERSION);
 	return 0;
 
 err_probes:
 	unregister_probes();
+err_hooks:
 	unhook(ARRAY_SIZE(hooks));
 	return ret;
 }

@@ -109,6 +109,7 @@ static void show_tasks_and_readers(struct seq_file *m)
 	mlmon_chardev_count(&readers);
 	seq_printf(m, "readers.open %llu\n", readers.open);
 	seq_printf(m, "readers.lost %llu\n", readers.lost);
+	seq_printf(m, "probes.live %u\n", mlmon_probe_live());
 }
 
 static int show_stats(struct seq_file *m, void *v)
@@ -173,6 +174,7 @@ static void *walk_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct walk *walk = m->private;
 
+	cond_resched();		/* rows may be many and all be skipped */
 	++*pos;
 	walk->pos = *pos;
 	walk->end = !mlmon_task_next(&walk->cursor, &walk->account);

@@ -19,6 +19,9 @@
  *   older and LAPPED           has lost the record
  *   older, or busy with seq    comes back later
  *
+ * LAPPED does not say by whom. If the ring was lapped twice during one fill, a
+ * reader may report a record lost whose writer is just about to take the slot.
+ *
  * Ordering, by label:
  *   begin:A / read:A    a number is claimed before its slot is looked at
  *   begin:B / read:C    slot marked busy before its bytes change
@@ -250,5 +253,22 @@ bool mlmon_ring_readable(struct mlmon_ring *ring, u64 seq)
 		return true;
 	if (seq >= mlmon_ring_next(ring))
 		return false;
-	return look(smp_load_acquire(&slot_of(ring, seq)->seq), seq) != NOT_YET; /* read:B */
+	return look(READ_ONCE(slot_of(ring, seq)->seq), seq) != NOT_YET;
+}
+
+/**
+ * mlmon_ring_lost() - is the record at a position gone
+ * @ring: the ring
+ * @seq: the position
+ *
+ * Context: any.
+ * Return: true if what is to be read next is a loss.
+ */
+bool mlmon_ring_lost(struct mlmon_ring *ring, u64 seq)
+{
+	if (seq < mlmon_ring_oldest(ring))
+		return true;
+	if (seq >= mlmon_ring_next(ring))
+		return false;
+	return look(READ_ONCE(slot_of(ring, seq)->seq), seq) == LOST;
 }

@@ -12,6 +12,8 @@
  * back at exit only, so a stale pointer to an account is always readable, and
  * its id tells whether it is still the same.
  */
+#include <linux/cgroup.h>
+#include <linux/cred.h>
 #include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/log2.h>
@@ -124,6 +126,25 @@ void mlmon_task_identify(struct mlmon_identity *identity)
 }
 NOKPROBE_SYMBOL(mlmon_task_identify);
 
+/**
+ * mlmon_task_cgroup() - the cgroup of current
+ *
+ * Context: preemption disabled.
+ * Return: its id in the unified hierarchy, 0 without cgroups.
+ */
+u64 mlmon_task_cgroup(void)
+{
+	u64 id = 0;
+
+#ifdef CONFIG_CGROUPS
+	rcu_read_lock();
+	id = cgroup_id(task_dfl_cgroup(current));
+	rcu_read_unlock();
+#endif
+	return id;
+}
+NOKPROBE_SYMBOL(mlmon_task_cgroup);
+
 static void open_account(struct mlmon_account *account)
 {
 	account->task = current;
@@ -132,7 +153,7 @@ static void open_account(struct mlmon_account *account)
 	account->uid = __kuid_val(current_uid());
 	account->onfault = false;
 	memcpy(account->comm, current->comm, sizeof(account->comm));
-	account->cgroup = 0;
+	account->cgroup = mlmon_task_cgroup();
 	account->peak = 0;
 	account->error = 0;
 	memset(&account->flight, 0, sizeof(account->flight));
@@ -202,11 +223,15 @@ void mlmon_task_del(struct mlmon_account *account)
 	raw_spin_unlock_irqrestore(&lock, flags);
 	call_rcu(&account->rcu, back_to_pool);
 }
+NOKPROBE_SYMBOL(mlmon_task_del);
 
 /**
  * mlmon_task_rename() - take over what exec changed
  * @account: of current
  * @task: current
+ *
+ * The mm is a new one, and the pid and start of a thread that was not the
+ * leader are now the leader's.
  *
  * Context: preemption disabled.
  */
@@ -216,6 +241,9 @@ void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task)
 	account->pid = task->tgid;
 	account->tid = task->pid;
 	memcpy(account->comm, task->comm, sizeof(account->comm));
+	account->peak = 0;
+	account->onfault = false;
+	mlmon_task_identify(&account->identity);
 	raw_write_seqcount_end(&account->seq);
 }
 
@@ -230,6 +258,9 @@ void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *
 {
 	raw_write_seqcount_begin(&account->seq);
 	account->flight = *flight;
+	/* A call that hangs is shown under the name and user it was made by. */
+	account->uid = __kuid_val(current_uid());
+	memcpy(account->comm, current->comm, sizeof(account->comm));
 	raw_write_seqcount_end(&account->seq);
 }
 NOKPROBE_SYMBOL(mlmon_task_enter);

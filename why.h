@@ -48,11 +48,11 @@ enum mlmon_populated {
  * @populated: see above
  * @page_shift: log2 of the page size
  * @cap: CAP_IPC_LOCK effective in the initial user namespace
- * @racy: another call on the same mm overlapped, so @before and @after mix
+ * @shared: others used the mm at entry or return; what they map, unmap and lock
+ *          is mixed into all that is known of it
  * @looked: the range was looked at after the call, so @overlap and @hole are known
  * @overlap: pages of the range that are locked
  * @hole: part of the range is not mapped
- * @alone: nobody else can have changed the map between call and look
  * @future_changed: what later mappings inherit is not what it was at entry
  */
 struct mlmon_facts {
@@ -70,11 +70,10 @@ struct mlmon_facts {
 	__u8	populated;
 	__u8	page_shift;
 	bool	cap;
-	bool	racy;
+	bool	shared;
 	bool	looked;
 	__u64	overlap;
 	bool	hole;
-	bool	alone;
 	bool	future_changed;
 };
 
@@ -140,25 +139,36 @@ static inline struct mlmon_verdict mlmon_why_enomem_map(const struct mlmon_facts
 {
 	bool locks = f->call != MLOCK2MON_MUNLOCK;
 	bool full = f->max_map_count && f->map_count >= f->max_map_count;
+	bool unsure = locks && f->populated == MLMON_POPULATE_UNKNOWN;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
 
 	if (locks && f->populated == MLMON_POPULATE_YES)
 		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, false, 0);
 	/* Every page of the range was newly locked, so there was neither hole nor split. */
 	if (locks && need && f->after - f->before == need)
-		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, f->racy, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, false, 0);
 	/* With a hole as well, it depends on which of the two came first in the range. */
 	if (full)
-		return mlmon_verdict(MLOCK2MON_WHY_MAPS, !f->looked || f->hole || !f->alone,
-				     f->max_map_count);
+		return mlmon_verdict(MLOCK2MON_WHY_MAPS, !f->looked || f->hole, f->max_map_count);
 	if (!f->looked)
-		return mlmon_verdict(MLOCK2MON_WHY_HOLE,
-				     locks && f->populated == MLMON_POPULATE_UNKNOWN, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE, unsure, 0);
 	if (f->hole)
-		return mlmon_verdict(MLOCK2MON_WHY_HOLE, locks && !f->alone, 0);
-	if (locks && f->populated == MLMON_POPULATE_UNKNOWN)
-		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, !f->alone, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE, false, 0);
+	if (unsure)
+		return mlmon_verdict(MLOCK2MON_WHY_POPULATE, false, 0);
+	/* Others may have filled the hole before it was looked for. */
+	if (f->shared)
+		return mlmon_verdict(MLOCK2MON_WHY_HOLE, true, 0);
 	return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+}
+
+/*
+ * Did a call that would have been over the limit get past that check? With the
+ * mm shared, a change of the locked memory may be somebody else's.
+ */
+static inline bool mlmon_forgiven(const struct mlmon_facts *f)
+{
+	return f->populated == MLMON_POPULATE_YES || (f->after != f->before && !f->shared);
 }
 
 /*
@@ -173,16 +183,20 @@ static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
 	__u64 want = need + f->before - (f->looked ? f->overlap : 0);
 	__u64 least = need > f->before ? need : f->before;
+	struct mlmon_verdict v;
 
-	if (f->call == MLOCK2MON_MUNLOCK || f->cap || need + f->before <= limit)
+	if (f->call == MLOCK2MON_MUNLOCK || need + f->before <= limit || mlmon_forgiven(f))
 		return mlmon_why_enomem_map(f);
-	/* Forgiven, because the call went on. */
-	if (f->populated == MLMON_POPULATE_YES || f->after != f->before)
-		return mlmon_why_enomem_map(f);
+	if (f->cap) {
+		/* A security module may deny what the capability would allow. */
+		v = mlmon_why_enomem_map(f);
+		if (v.why != MLOCK2MON_WHY_OTHER || want <= limit)
+			return v;
+		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, true, (want - limit) << f->page_shift);
+	}
 	if (want <= limit)
 		return mlmon_why_enomem_map(f);
-	return mlmon_verdict(MLOCK2MON_WHY_LIMIT,
-			     f->racy || (least <= limit && !(f->looked && f->alone)),
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, least <= limit && !f->looked,
 			     (want - limit) << f->page_shift);
 }
 
@@ -218,22 +232,39 @@ static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts 
 	bool locks = f->call == MLOCK2MON_MLOCK || f->call == MLOCK2MON_MLOCK2;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
 
+	if (all && f->future_changed)
+		return mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
 	/* mlockall may have turned locks on fault into plain ones, or the reverse. */
 	if (all)
-		return mlmon_verdict(f->future_changed ? MLOCK2MON_WHY_NONE :
-				     MLOCK2MON_WHY_ALREADY,
-				     f->racy || f->flags & MLMON_MCL_CURRENT, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_ALREADY, f->flags & MLMON_MCL_CURRENT, 0);
 	if (!need)
 		return mlmon_verdict(MLOCK2MON_WHY_EMPTY, false, 0);
 	if (!locks)
-		return mlmon_verdict(MLOCK2MON_WHY_ALREADY, f->racy, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_ALREADY, false, 0);
 	if (f->looked)
 		return mlmon_verdict(f->overlap == need ? MLOCK2MON_WHY_ALREADY :
-				     MLOCK2MON_WHY_UNLOCKABLE, f->racy || !f->alone, 0);
+				     MLOCK2MON_WHY_UNLOCKABLE, false, 0);
 	/* What is not lockable can be told from what was locked only by the amount. */
 	if (f->before < need)
-		return mlmon_verdict(MLOCK2MON_WHY_UNLOCKABLE, f->racy, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_UNLOCKABLE, false, 0);
 	return mlmon_verdict(MLOCK2MON_WHY_ALREADY, true, 0);
+}
+
+/* Does a reason rest on what others may have changed, if the mm is shared? */
+static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
+{
+	switch (why) {
+	case MLOCK2MON_WHY_LIMIT:
+	case MLOCK2MON_WHY_HOLE:
+	case MLOCK2MON_WHY_MAPS:
+	case MLOCK2MON_WHY_ALREADY:
+	case MLOCK2MON_WHY_UNLOCKABLE:
+		return true;
+	case MLOCK2MON_WHY_POPULATE:
+		return f->populated != MLMON_POPULATE_YES;
+	default:
+		return false;
+	}
 }
 
 /**
@@ -251,8 +282,8 @@ static inline struct mlmon_verdict mlmon_why(const struct mlmon_facts *f)
 		v = mlmon_why_failure(f);
 	else if (f->after == f->before)
 		v = mlmon_why_unchanged(f);
-	if (v.why == MLOCK2MON_WHY_NONE)
-		v.likely = false;
+	if (f->shared && mlmon_why_inferred(f, v.why))
+		v.likely = true;
 	return v;
 }
 

@@ -116,7 +116,13 @@ spdx_present() {
 	return $bad
 }
 
-plan 8
+# What was opened before a failed load is taken back would outlive the module.
+device_last() {
+	[[ $(awk '/^static int __init/, /^}/' mlock2mon.c | grep -o 'mlmon_[a-z]*_init' |
+		tail -n 1) == mlmon_chardev_init ]]
+}
+
+plan 9
 check "sparse has nothing to say" sparse_silent
 check "shellcheck has nothing to say" shellcheck_silent
 check "kernel-doc has nothing to say" kernel_doc_silent
@@ -125,3 +131,4 @@ check "checkpatch has nothing to say of the programs" checkpatch_programs
 check "no kernel version outside compat.h" version_in_compat
 check "every barrier of the module has a label" barriers_labelled
 check "every file names its licence" spdx_present
+check "the device appears when nothing can fail any more" device_last

@@ -932,7 +932,8 @@ static void hole_among_threads(void)
 	see(MLOCK, p, 8 * PG, 0,
 	    WANT(.error = ENOMEM, .why = "hole", .delta_kb = 16, .likely = true));
 	see(MLOCK2, p, 8 * PG, 0, WANT(.error = ENOMEM, .why = "hole", .likely = true));
-	see(MUNLOCK, p, 8 * PG, 0, WANT(.error = ENOMEM, .why = "hole", .delta_kb = -16));
+	see(MUNLOCK, p, 8 * PG, 0,
+	    WANT(.error = ENOMEM, .why = "hole", .delta_kb = -16, .likely = true));
 	see(MLOCK, q, 2 * PG, 0, WANT(.error = ENOMEM, .why = "populate", .delta_kb = 8));
 	see(MLOCK, q, 2 * PG, 0, WANT(.error = ENOMEM, .why = "populate"));
 }
