@@ -197,6 +197,12 @@ static void call_health(FILE *out, const struct counters *all, bool watched)
 	struct balance sum = add_calls(all);
 	uint64_t known = sum.returns + sum.in_flight + sum.missed;
 
+	if (span_is(counters_text(all, "probes.live"), "0")) {
+		fputs("SWITCHED OFF: the kernel's probes do not fire, calls pass unseen and\n"
+		      "uncounted. See sysctl kernel.ftrace_enabled and kprobes/enabled in debugfs.\n",
+		      out);
+		return;
+	}
 	complain(out, sum.missed,
 		 "calls MISSED: their results were not seen, because too many were in the kernel\n"
 		 "at once. Load the module with a larger maxactive.");

@@ -159,9 +159,9 @@ check "ring_records=65 is refused" \
 	refused ring_records=65 EINVAL "mlock2mon: ring_records=65 is not a power of two"
 check "ring_records=4194303 is refused" \
 	refused ring_records=4194303 EINVAL "mlock2mon: ring_records=4194303 is not a power of two"
-check "maxactive=0 is refused" out_of_range maxactive=0 "1 to 65536"
-check "maxactive=65537 is refused" out_of_range maxactive=65537 "1 to 65536"
-check "maxactive=4294967295 is refused" out_of_range maxactive=4294967295 "1 to 65536"
+check "maxactive=0 is refused" out_of_range maxactive=0 "1 to 16384"
+check "maxactive=16385 is refused" out_of_range maxactive=16385 "1 to 16384"
+check "maxactive=4294967295 is refused" out_of_range maxactive=4294967295 "1 to 16384"
 for parameter in max_tasks ring_records maxactive; do
 	check "$parameter=-1 is refused" not_a_number $parameter=-1 EINVAL
 	check "$parameter=many is refused" not_a_number $parameter=many EINVAL
@@ -172,7 +172,7 @@ log_mark
 check "max_tasks=16 loads" loads max_tasks=16
 check "ring_records=64 loads" loads ring_records=64
 check "maxactive=1 loads" loads maxactive=1
-check "maxactive=65536 loads" loads maxactive=65536
+check "maxactive=16384 loads" loads maxactive=16384
 loads_if_it_fits max_tasks=1048576 700
 loads_if_it_fits ring_records=4194304 1200
 check "the kernel log is clean" log_clean
