@@ -33,10 +33,10 @@ check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 
 clean: ## remove what was built
 	rm -rf build tools/mlock2mon
-	rm -rf *.o *.ko *.mod *.mod.c .*.cmd .*.d .tmp_versions Module.symvers modules.order
+	rm -rf *.o .*.o *.ko *.mod *.mod.c .*.cmd .*.d .tmp_versions Module.symvers modules.order
 
 distclean: clean ## and the chroots, which take a minute each to make
-	rm -rf --one-file-system "$${MLOCK2MON_CACHE:-/var/cache/mlock2mon}"
+	@selftests/distclean.sh
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

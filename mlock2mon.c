@@ -48,7 +48,8 @@ static int check_parameters(void)
 	if (ret)
 		return ret;
 	if (!is_power_of_2(ring_records)) {
-		pr_err("ring_records=%u is not a power of two\n", ring_records);
+		pr_err("ring_records=%u is not a power of two from %u to %u\n", ring_records,
+		       RING_RECORDS_LOW, RING_RECORDS_HIGH);
 		return -EINVAL;
 	}
 	return check_range("maxactive", maxactive, MAXACTIVE_LOW, MAXACTIVE_HIGH);

@@ -189,6 +189,18 @@ finish() {
 		}' "$results"
 }
 
+# anything_wanted: a pattern that selects nothing must not look like success.
+anything_wanted() {
+	local file
+
+	! wanted lint || return 0
+	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do
+		file=${file#"$tree/"}
+		! wanted "${file%.c}" || return 0
+	done
+	return 1
+}
+
 main() {
 	local kernel kernels
 
@@ -200,6 +212,7 @@ main() {
 	for kernel in "${kernels[@]}"; do
 		need_kernel "$kernel"
 	done
+	anything_wanted || misused "no test matches TESTS=$TESTS"
 	need_root
 	need_guest_tools
 	results=$(mktemp)

@@ -8,6 +8,7 @@ case ${1-} in
 -h | --help) say "Usage: make shell"; exit 0 ;;
 ?*) misused "unknown argument $1" ;;
 esac
+[[ -t 0 ]] || die "this needs a terminal; selftests/guest.sh runs a command without one"
 need_root
 need_guest_tools
 kernel=$(default_kernel)
@@ -15,6 +16,5 @@ kernel=$(default_kernel)
 say "Building for kernel $kernel ..."
 "$tree/selftests/build.sh" "$kernel"
 say "Booting a guest; exit ends it, Ctrl-A x kills it ..."
-# shellcheck disable=SC2016 # expanded in the guest
 "$tree/selftests/guest.sh" --kernel "$kernel" --out "$tree/build/$kernel/shell" --interactive -- \
-	bash -c 'insmod "$MODULE" && echo "mlock2mon is loaded. Try: mlock2mon stat" && exec bash -i'
+	selftests/shell-guest.sh

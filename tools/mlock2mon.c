@@ -108,8 +108,8 @@ int tool_cannot_open(const char *path, const char *standard)
 		return TOOL_FAILED;
 	if (error == ENOENT || error == ENXIO || error == ENODEV)
 		fprintf(stderr,
-			"The module is not loaded. Load it as root with 'modprobe mlock2mon' when it is\n"
-			"installed, or with 'insmod mlock2mon.ko' where it was built.\n");
+			"The module is not loaded. Load it as root with 'insmod mlock2mon.ko' where it was\n"
+			"built.\n");
 	else if (error == EACCES || error == EPERM)
 		fprintf(stderr,
 			"This needs root (the file is readable by its owner only) with CAP_SYS_ADMIN or\n"

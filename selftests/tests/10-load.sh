@@ -156,9 +156,9 @@ check "ring_records=0 is refused" out_of_range ring_records=0 "64 to 4194304"
 check "ring_records=32 is refused" out_of_range ring_records=32 "64 to 4194304"
 check "ring_records=8388608 is refused" out_of_range ring_records=8388608 "64 to 4194304"
 check "ring_records=65 is refused" \
-	refused ring_records=65 EINVAL "mlock2mon: ring_records=65 is not a power of two"
+	refused ring_records=65 EINVAL "mlock2mon: ring_records=65 is not a power of two from 64 to 4194304"
 check "ring_records=4194303 is refused" \
-	refused ring_records=4194303 EINVAL "mlock2mon: ring_records=4194303 is not a power of two"
+	refused ring_records=4194303 EINVAL "mlock2mon: ring_records=4194303 is not a power of two from 64 to 4194304"
 check "maxactive=0 is refused" out_of_range maxactive=0 "1 to 16384"
 check "maxactive=16385 is refused" out_of_range maxactive=16385 "1 to 16384"
 check "maxactive=4294967295 is refused" out_of_range maxactive=4294967295 "1 to 16384"
