@@ -184,11 +184,15 @@ struct worker {
 	pthread_t thread;
 };
 
+/* With MCL_FUTURE and a small limit the stack of a further thread is refused. */
+static pthread_barrier_t all_there;
+
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned long i;
 
+	pthread_barrier_wait(&all_there);
 	for (i = 0; i < calls_each; i++)
 		make_call(&worker->random, worker->int80);
 	return NULL;
@@ -247,6 +251,7 @@ static void run(size_t process, uint64_t seed, bool compat)
 	/* Small stacks, since mlockall brings all of them in. */
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 << 10);
+	pthread_barrier_init(&all_there, NULL, NR_THREADS);
 	for (i = 0; i < NR_THREADS; i++) {
 		worker[i].random.state = (seed + 1) * 0x9e3779b97f4a7c15 + process * NR_THREADS + i;
 		worker[i].int80 = compat && processes[process].int80;

@@ -5,20 +5,21 @@
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/witness.sh"
 
-# watched OUT COMMAND...: run it under strace; a file a thread.
+# watched NAME COMMAND...: run it under strace; a file a thread, and said.NAME.
 watched() {
-	local out=$1
+	local name=$1
 	shift
 
-	strace -ff -o "$out" -X raw -e "trace=$(IFS=,; echo "${calls[*]}")" "$@" 2>"$scratch/strace" ||
-		bail "strace $*: $(<"$scratch/strace")"
+	strace -ff -o "$scratch/$name" -X raw -e "trace=$(IFS=,; echo "${calls[*]}")" "$@" \
+		>"$scratch/said.$name" 2>"$scratch/strace" ||
+		bail "strace $*: status $?: $(tail -n 5 "$scratch/strace" "$scratch/said.$name")"
 }
 
 plan 9
 
 load
-watched "$scratch/x64" mix -s 30 >"$scratch/said.x64"
-watched "$scratch/m32" mix.m32 -s 31 -n 40 >"$scratch/said.m32"
+watched x64 mix -s 30
+watched m32 mix.m32 -s 31 -n 40
 drain "$scratch/events"
 note "$(cat "$scratch"/said.*)"
 
