@@ -108,7 +108,8 @@ start() {
 	# no_timer_check and the next two: a busy host makes clocks and RCU look broken.
 	line="console=ttyS0 loglevel=$loglevel log_buf_len=4M no_timer_check tsc=reliable"
 	line+=" rcupdate.rcu_cpu_stall_timeout=120"
-	line+=" panic=-1 oops=panic panic_on_warn=1 $append"
+	# secretmem is off by default on older kernels.
+	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1 $append"
 	args+=(-append "$line")
 	if [[ $interactive ]]; then
 		qemu-system-x86_64 "${args[@]}"
