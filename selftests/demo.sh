@@ -8,12 +8,7 @@ case ${1-} in
 -h | --help) say "Usage: make demo"; exit 0 ;;
 ?*) misused "unknown argument $1" ;;
 esac
-need_root
-need_guest_tools
-kernel=$(default_kernel)
-"$tree/selftests/chroot.sh" "$kernel" >/dev/null
-say "Building for kernel $kernel ..."
-"$tree/selftests/build.sh" "$kernel"
+build_default
 say "Booting a guest ..."
 "$tree/selftests/guest.sh" --kernel "$kernel" --out "$tree/build/$kernel/demo" --timeout 150 -- \
 	selftests/demo-guest.sh

@@ -71,6 +71,16 @@ need_guest_tools() {
 	need_packages qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap
 }
 
+# build_default: make all that a guest with the default kernel needs; sets $kernel.
+build_default() {
+	need_root
+	need_guest_tools
+	kernel=$(default_kernel)
+	"$tree/selftests/chroot.sh" "$kernel" >/dev/null
+	say "Building for kernel $kernel ..."
+	"$tree/selftests/build.sh" "$kernel"
+}
+
 # mirror SUITE: "URI KEYRING" of the mirror that this machine's apt uses for Debian.
 mirror() {
 	# shellcheck disable=SC2016 # for apt to fill in

@@ -9,12 +9,7 @@ case ${1-} in
 ?*) misused "unknown argument $1" ;;
 esac
 [[ -t 0 ]] || die "this needs a terminal; selftests/guest.sh runs a command without one"
-need_root
-need_guest_tools
-kernel=$(default_kernel)
-"$tree/selftests/chroot.sh" "$kernel" >/dev/null
-say "Building for kernel $kernel ..."
-"$tree/selftests/build.sh" "$kernel"
+build_default
 say "Booting a guest; exit ends it, Ctrl-A x kills it ..."
 "$tree/selftests/guest.sh" --kernel "$kernel" --out "$tree/build/$kernel/shell" --interactive -- \
 	selftests/shell-guest.sh
