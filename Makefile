@@ -3,10 +3,12 @@
 
 KDIR	?= /lib/modules/$(shell uname -r)/build
 TOOL	?= tools/mlock2mon
+LIB	?= $(dir $(TOOL))libmlock2mon.a
+PREFIX	?= /usr/local
 CFLAGS	?= -O2 -g
 export TESTS KERNELS
 
-all: module tool ## build mlock2mon.ko for the running kernel, and the tool
+all: module lib tool ## build mlock2mon.ko for the running kernel, library and tool
 
 module: $(KDIR)/Makefile ## build mlock2mon.ko alone
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -19,8 +21,33 @@ $(KDIR)/Makefile:
 
 tool: $(TOOL) ## build the command mlock2mon alone
 
-$(TOOL): $(wildcard tools/*.c tools/*.h) mlock2mon.h
-	$(CC) $(CFLAGS) -Wall -Wextra -I. $(filter %.c,$^) -o $@
+$(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h mlock2mon.h
+	$(CC) $(CFLAGS) -Wall -Wextra -I. $(filter %.c %.a,$^) -o $@
+
+lib: $(LIB) ## build libmlock2mon.a alone
+
+lib_objects := $(LIB:.a=.o) $(LIB:.a=-format.o)
+
+$(LIB): $(lib_objects)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(LIB:.a=.o): tools/libmlock2mon.c
+$(LIB:.a=-format.o): format.c
+$(lib_objects): tools/libmlock2mon.h tools/userspace.h mlock2mon.h filter.h format.h why.h
+	$(CC) $(CFLAGS) -fPIC -Wall -Wextra -I. -c $(filter %.c,$^) -o $@
+
+install: tool lib ## put command, library and manuals into PREFIX, /usr/local
+	for dir in sbin include lib/pkgconfig share/man/man3 share/man/man4 share/man/man8; do \
+		install -d $(DESTDIR)$(PREFIX)/$$dir || exit; done
+	install $(TOOL) $(DESTDIR)$(PREFIX)/sbin/mlock2mon
+	install -m 644 mlock2mon.h tools/libmlock2mon.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libmlock2mon.a
+	for n in 3 4 8; do install -m 644 tools/mlock2mon.$$n \
+		$(DESTDIR)$(PREFIX)/share/man/man$$n || exit; done
+	version=$$(sed -n 's/^.define MLOCK2MON_VERSION[^"]*"\(.*\)"/\1/p' mlock2mon.h) && \
+		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$$version|" tools/libmlock2mon.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmlock2mon.pc
 
 demo: ## show it at work: real programs watched in a guest
 	@selftests/demo.sh
@@ -31,8 +58,11 @@ shell: ## a guest with the module loaded, to try things in
 check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 	@selftests/check.sh
 
+bench: ## count the instructions that the module adds to calls; KERNELS selects
+	@selftests/bench.sh
+
 clean: ## remove what was built
-	rm -rf build tools/mlock2mon
+	rm -rf build tools/mlock2mon tools/*.a tools/*.o
 	rm -rf *.o .*.o *.ko *.mod *.mod.c .*.cmd .*.d .tmp_versions Module.symvers modules.order
 
 distclean: clean ## and the chroots, which take a minute each to make
@@ -41,4 +71,4 @@ distclean: clean ## and the chroots, which take a minute each to make
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool demo shell check clean distclean help
+.PHONY: all module tool lib install demo shell check bench clean distclean help

@@ -6,8 +6,11 @@
 #ifndef MLMON_COMPAT_H
 #define MLMON_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/uprobes.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
@@ -34,5 +37,75 @@ static inline void mlmon_init_lazy_irq_work(struct irq_work *work, void (*func)(
 	atomic_set(&work->flags, IRQ_WORK_LAZY);
 #endif
 }
+
+/* mm: introduce vma->vm_flags wrapper functions (v6.3): vm_flags became constant. */
+static inline void mlmon_vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
+				      unsigned long clear)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+struct mlmon_uprobe {
+	struct uprobe_consumer	consumer;
+	struct inode		*inode;
+	loff_t			offset;
+	struct uprobe		*uprobe;	/* of kernels that give one */
+};
+
+/* uprobes: make uprobe_register() return struct uprobe * (v6.12). */
+static inline int mlmon_uprobe_add(struct mlmon_uprobe *probe, struct inode *inode, loff_t offset)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	probe->uprobe = uprobe_register(inode, offset, 0, &probe->consumer);
+	return PTR_ERR_OR_ZERO(probe->uprobe);
+#else
+	int ret = uprobe_register(inode, offset, &probe->consumer);
+
+	if (ret)
+		return ret;
+	probe->inode = igrab(inode);
+	probe->offset = offset;
+	return 0;
+#endif
+}
+
+static inline void mlmon_uprobe_del(struct mlmon_uprobe *probe)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	uprobe_unregister_nosync(probe->uprobe, &probe->consumer);
+	uprobe_unregister_sync();
+#else
+	uprobe_unregister(probe->inode, probe->offset, &probe->consumer);
+	iput(probe->inode);
+#endif
+}
+
+/* uprobe: Add data pointer to consumer handlers (v6.13). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define MLMON_UPROBE_HANDLER(name, consumer, regs)				\
+	int name(struct uprobe_consumer *consumer, struct pt_regs *regs, __u64 *data)
+#define MLMON_URETPROBE_HANDLER(name, consumer, regs)				\
+	int name(struct uprobe_consumer *consumer, unsigned long function,	\
+		 struct pt_regs *regs, __u64 *data)
+#else
+#define MLMON_UPROBE_HANDLER(name, consumer, regs)				\
+	int name(struct uprobe_consumer *consumer, struct pt_regs *regs)
+#define MLMON_URETPROBE_HANDLER(name, consumer, regs)				\
+	int name(struct uprobe_consumer *consumer, unsigned long function,	\
+		 struct pt_regs *regs)
+#endif
+
+/* exit: move and extend sched_process_exit() tracepoint (v6.16): before the mm is left. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define MLMON_EXIT_HOOK_ARGS	void *data, struct task_struct *task, bool last
+#define MLMON_EXIT_HOOK_LAST	last
+#else
+#define MLMON_EXIT_HOOK_ARGS	void *data, struct task_struct *task
+#define MLMON_EXIT_HOOK_LAST	false
+#endif
 
 #endif /* MLMON_COMPAT_H */

@@ -84,6 +84,22 @@ u64 mlmon_count_bucket(enum mlock2mon_call call, unsigned int bucket)
 }
 
 /**
+ * mlmon_count_collapsed() - returns that share the record of a series
+ *
+ * Context: any.
+ * Return: the number.
+ */
+u64 mlmon_count_collapsed(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(mlmon_counts, cpu)->collapsed);
+	return sum;
+}
+
+/**
  * mlmon_count_in_flight() - calls inside the kernel whose return will be seen
  * @sum: from mlmon_count_sum()
  *

@@ -2,9 +2,10 @@
 /*
  * What two .c files of the module share and user space must not see.
  *
- * Lock order: the accounts' lock and a ring's wait queue lock are leaves and
- * never nest. Handlers run with preemption disabled; that is also what keeps
- * an account from being reused while they walk to it.
+ * Lock order: a bucket of the ledger, its pool. The accounts' lock and a ring's
+ * wait queue lock are leaves and never nest. Handlers run with preemption
+ * disabled; that is also what keeps an account from being reused while they
+ * walk to it.
  */
 #ifndef MLMON_INTERNAL_H
 #define MLMON_INTERNAL_H
@@ -18,7 +19,11 @@
 #include <linux/seqlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include "format.h"
 #include "mlock2mon.h"
+
+/* mlock2, mlock, munlock, mlockall, munlockall */
+#define MLMON_NR_FAMILY		(MLOCK2MON_MUNLOCKALL + 1)
 
 /* ---- count.c: totals of the machine --------------------------------------------------- */
 
@@ -53,13 +58,14 @@ struct mlmon_probe;
 /* Written by its own processor with preemption disabled, read by any. */
 struct mlmon_counts {
 	const struct mlmon_probe	*hit;	/* entry counted, return not yet armed */
-	struct mlock2mon_record		scratch;	/* for a record the ring gave up */
+	struct mlock2mon_record		scratch;	/* for a record that may have no slot */
+	u64				collapsed;	/* returns that share a record */
 	struct mlmon_call_counts	call[MLOCK2MON_NR_CALLS];
 };
 
 extern struct mlmon_counts __percpu *mlmon_counts;
 
-#define MLMON_NR_STATES	16
+#define MLMON_NR_STATES	64
 
 /* What became of a probe at load; written before it is shown, constant after. */
 struct mlmon_probe_state {
@@ -74,6 +80,7 @@ int mlmon_count_init(void);
 void mlmon_count_exit(void);
 u64 mlmon_count_bucket(enum mlock2mon_call call, unsigned int bucket);
 void mlmon_count_sum(enum mlock2mon_call call, struct mlmon_call_counts *sum);
+u64 mlmon_count_collapsed(void);
 u64 mlmon_count_in_flight(const struct mlmon_call_counts *sum);
 u64 mlmon_count_missed(const struct mlmon_call_counts *sum);
 void mlmon_count_probe(const char *name, int error);
@@ -89,6 +96,10 @@ struct mlmon_flight {
 	u8	call;
 	u16	overlap;		/* place in probe.c's overlap table plus one, or 0 */
 };
+
+/* Calls of the family have totals of their own, related calls share theirs. */
+#define MLMON_TOTALS_RELATED	MLMON_NR_FAMILY
+#define MLMON_NR_TOTALS		(MLMON_TOTALS_RELATED + 1)
 
 /* Totals of one task and one call. Bytes are those asked for, times in nanoseconds. */
 struct mlmon_totals {
@@ -110,6 +121,25 @@ struct mlmon_identity {
 	u32	ppid;
 	u32	ns_pid;
 	u32	ns_tid;
+	u32	ns_ppid;
+	u32	pid_ns;
+};
+
+/* A wrapper of the C library was entered, see wrapper.c; flight.ts_ns is 0 if not. */
+struct mlmon_attempt {
+	struct mlmon_flight	flight;
+	u64			calls;	/* of the task, before */
+};
+
+/* Failures that repeat a task's last one exactly, since they were last reported. */
+struct mlmon_series {
+	bool			open;	/* the last record of the task was a failure */
+	u64			count;
+	u64			first_ns;
+	u64			last_ns;
+	u64			total_ns;
+	u64			since_ns;	/* last report */
+	struct mlock2mon_record	rec;	/* the failure */
 };
 
 struct mlmon_account {
@@ -129,10 +159,15 @@ struct mlmon_account {
 	bool				onfault;
 	char				comm[TASK_COMM_LEN];
 	u64				cgroup;
-	u64				peak;	/* bytes */
+	u64				peak;	/* bytes, since exec */
+	u64				high;	/* bytes, ever */
 	s32				error;	/* of the last failure */
 	struct mlmon_flight		flight;
-	struct mlmon_totals		call[MLOCK2MON_NR_CALLS];
+	struct mlmon_totals		call[MLMON_NR_TOTALS];
+
+	/* ---- the task's alone */
+	struct mlmon_attempt		attempt;
+	struct mlmon_series		series;
 };
 
 /* A place in the list of accounts, for readers that come and go. */
@@ -151,13 +186,32 @@ void mlmon_task_exit(void);
 struct mlmon_account *mlmon_task_find(const struct task_struct *task);
 struct mlmon_account *mlmon_task_get(void);
 void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *flight);
+void mlmon_task_land(struct mlmon_account *account);
 void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_record *rec);
 void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task);
 void mlmon_task_del(struct mlmon_account *account);
 u64 mlmon_task_cgroup(void);
 void mlmon_task_identify(struct mlmon_identity *identity);
+void mlmon_task_sum(const struct mlmon_account *account, struct mlmon_totals *sum);
 bool mlmon_task_next(struct mlmon_task_cursor *cursor, struct mlmon_account *copy);
 void mlmon_task_count(struct mlmon_task_counts *counts);
+
+/* ---- ledger.c: what the records say is locked ------------------------------------------ */
+
+/* What a call did to the locked memory of its mm, pages. */
+struct mlmon_change {
+	u64	before;
+	u64	after;
+	s64	delta;		/* what the record is to say */
+	s64	strange;	/* was there before the call, and is in no record */
+};
+
+int mlmon_ledger_init(unsigned int entries);
+void mlmon_ledger_exit(void);
+void mlmon_ledger_settle(const struct mm_struct *mm, bool racy, struct mlmon_change *change);
+bool mlmon_ledger_maybe(const struct mm_struct *mm);
+bool mlmon_ledger_close(const struct mm_struct *mm, u64 locked, u64 *known);
+u64 mlmon_ledger_refused(void);
 
 /* ---- map.c: the memory map of current -------------------------------------------------- */
 
@@ -175,21 +229,24 @@ void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *
 
 struct mlmon_ring {
 	/* ---- constant after init */
-	struct mlock2mon_record	*slot;
+	struct mlock2mon_header	*header;	/* begins the area that can be mapped */
+	struct mlock2mon_record	*slot;		/* in the same area */
+	atomic64_t		*next;		/* sequence number, in the header */
 	u64			mask;
 
 	/* ---- for readers */
 	wait_queue_head_t	readers;
 	struct irq_work		wake;		/* defers wake_up() out of probe context */
+	struct irq_work		wake_now;	/* the same, but not to the next tick */
+	atomic_t		hasty;		/* readers that want wake_now */
 
 	/* ---- writers */
 	atomic64_t		dropped;	/* records whose slot was still being filled */
-	atomic64_t		next ____cacheline_aligned_in_smp;	/* sequence number */
 };
 
 extern struct mlmon_ring mlmon_ring;
 
-int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records);
+int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id);
 void mlmon_ring_exit(struct mlmon_ring *ring);
 struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq);
 void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq);
@@ -198,21 +255,9 @@ bool mlmon_ring_lost(struct mlmon_ring *ring, u64 seq);
 bool mlmon_ring_readable(struct mlmon_ring *ring, u64 seq);
 u64 mlmon_ring_oldest(struct mlmon_ring *ring);
 u64 mlmon_ring_next(struct mlmon_ring *ring);
-
-/* ---- format.c: numbers to text -------------------------------------------------------- */
-
-/* Every byte of a comm as \xNN, and the NUL. */
-#define MLMON_COMM_TEXT		(4 * MLOCK2MON_COMM_LEN + 1)
-/* Longest line of the device, see mlmon_format_record(). */
-#define MLMON_LINE_MAX		1024
-
-const char *mlmon_call_name(unsigned int call);
-const char *mlmon_why_name(unsigned int why);
-const char *mlmon_errno_name(int error);
-size_t mlmon_format_comm(char *buf, const char *comm, bool escape_space);
-size_t mlmon_format_flags(char *buf, size_t size, unsigned int call, u32 flags);
-size_t mlmon_format_record(char *buf, size_t size, const struct mlock2mon_record *rec);
-size_t mlmon_format_loss(char *buf, size_t size, u64 seq, u64 lost);
+void mlmon_ring_hasten(struct mlmon_ring *ring, bool more);
+void mlmon_ring_wake(struct mlmon_ring *ring);
+struct page *mlmon_ring_page(struct mlmon_ring *ring, unsigned long index);
 
 /* ---- chardev.c, procfs.c, probe.c ----------------------------------------------------- */
 
@@ -234,8 +279,55 @@ void mlmon_chardev_count(struct mlmon_reader_counts *counts);
 int mlmon_procfs_init(u64 load_id);
 void mlmon_procfs_exit(void);
 
+/* What is known of a call at its entry, kept until it returns. */
+struct mlmon_pending {
+	struct mlmon_flight	flight;
+	struct mlmon_account	*account;	/* NULL if it has none, or needs none yet */
+	u64			limit;		/* bytes */
+	u64			locked;		/* pages */
+	u64			old_len;	/* of mremap */
+	u64			new_addr;	/* likewise */
+	unsigned long		def_flags;	/* what later mappings inherit */
+	u32			generation;	/* see overlap_enter() */
+	bool			asks;		/* a related call that is to lock memory */
+	bool			shared;		/* others use the mm */
+	bool			compat;
+	bool			racy;
+};
+
+void mlmon_call_enter(struct mlmon_pending *pending, bool track);
+void mlmon_call_leave(struct mlmon_pending *pending, s64 ret);
+void mlmon_call_abandon(const struct mlmon_flight *flight);
+
+u16 mlmon_record_capability(void);
+void mlmon_record_copy(struct mlock2mon_record *slot, const struct mlock2mon_record *rec);
+void mlmon_record_caller(struct mlock2mon_record *rec, const struct mlmon_account *account);
+void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *account,
+			u64 locked, s64 delta);
+void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta);
+void mlmon_record_blocked(struct mlmon_account *account, const struct mlmon_flight *flight);
+bool mlmon_record_repeats(struct mlmon_account *account, const struct mlock2mon_record *rec);
+void mlmon_record_end_series(struct mlmon_account *account);
+
 int mlmon_probe_init(unsigned int maxactive);
 void mlmon_probe_exit(void);
 bool mlmon_probe_live(void);
+
+int mlmon_related_init(unsigned int maxactive);
+void mlmon_related_exit(void);
+u64 mlmon_related_missed(enum mlock2mon_call call);
+
+int mlmon_wrapper_init(const char *libc);
+void mlmon_wrapper_exit(void);
+void mlmon_wrapper_settle(struct mlmon_account *account);
+
+int mlmon_life_init(void);
+void mlmon_life_exit(void);
+
+/* Parameters that handlers look at; constant while any of them runs. */
+extern bool mlmon_related;
+extern bool mlmon_collapse;
+extern u64 mlmon_near_bytes;
+extern const int *mlmon_max_map_count;	/* vm.max_map_count, or NULL */
 
 #endif /* MLMON_INTERNAL_H */

@@ -16,6 +16,7 @@
 #define RING_RECORDS_HIGH	4194304
 #define MAXACTIVE_LOW		1
 #define MAXACTIVE_HIGH		16384
+#define NEAR_KB_HIGH		1073741824
 
 static unsigned int max_tasks = 4096;
 module_param(max_tasks, uint, 0444);
@@ -28,6 +29,26 @@ MODULE_PARM_DESC(ring_records, "records of 192 bytes kept for readers (power of 
 static unsigned int maxactive = 512;
 module_param(maxactive, uint, 0444);
 MODULE_PARM_DESC(maxactive, "calls of one kind seen inside the kernel at once (1 to 16384, default 512)");
+
+static bool related;
+module_param(related, bool, 0444);
+MODULE_PARM_DESC(related, "also watch mmap, munmap, mremap, brk, shmat, shmdt, shmctl, exec and stacks where they lock memory or give it back (0 or 1, default 0)");
+
+static bool collapse = true;
+module_param(collapse, bool, 0444);
+MODULE_PARM_DESC(collapse, "one record for failures that repeat a task's last one exactly (0 or 1, default 1)");
+
+static unsigned int near_kb;
+module_param(near_kb, uint, 0444);
+MODULE_PARM_DESC(near_kb, "report why=near_limit when a success leaves less below RLIMIT_MEMLOCK (KiB, 0 to 1073741824, 0 is off, default 0)");
+
+static char *libc = "";
+module_param(libc, charp, 0444);
+MODULE_PARM_DESC(libc, "also watch wrappers of this C library: PATH:NAME=OFFSET[,NAME=OFFSET...], NAME a call of the mlock family, OFFSET in the file, bytes (default none)");
+
+bool mlmon_related;
+bool mlmon_collapse;
+u64 mlmon_near_bytes;
 
 static int check_range(const char *name, unsigned int value, unsigned int low, unsigned int high)
 {
@@ -52,16 +73,23 @@ static int check_parameters(void)
 		       RING_RECORDS_LOW, RING_RECORDS_HIGH);
 		return -EINVAL;
 	}
+	ret = check_range("near_kb", near_kb, 0, NEAR_KB_HIGH);
+	if (ret)
+		return ret;
 	return check_range("maxactive", maxactive, MAXACTIVE_LOW, MAXACTIVE_HIGH);
 }
 
 static int __init mlmon_init(void)
 {
+	u64 load_id = get_random_u64();
 	int ret;
 
 	ret = check_parameters();
 	if (ret)
 		return ret;
+	mlmon_related = related;
+	mlmon_collapse = collapse;
+	mlmon_near_bytes = (u64)near_kb << 10;
 
 	ret = mlmon_count_init();
 	if (ret)
@@ -71,17 +99,33 @@ static int __init mlmon_init(void)
 	if (ret)
 		goto err_count;
 
-	ret = mlmon_ring_init(&mlmon_ring, ring_records);
+	ret = mlmon_ledger_init(related ? max_tasks : 1);
 	if (ret)
 		goto err_task;
 
-	ret = mlmon_procfs_init(get_random_u64());
+	ret = mlmon_ring_init(&mlmon_ring, ring_records, load_id);
+	if (ret)
+		goto err_ledger;
+
+	ret = mlmon_procfs_init(load_id);
 	if (ret)
 		goto err_ring;
 
-	ret = mlmon_probe_init(maxactive);	/* events flow from here on */
+	ret = mlmon_life_init();		/* before there are accounts to close */
 	if (ret)
 		goto err_procfs;
+
+	ret = mlmon_probe_init(maxactive);	/* events flow from here on */
+	if (ret)
+		goto err_life;
+
+	ret = mlmon_related_init(maxactive);
+	if (ret)
+		goto err_probe;
+
+	ret = mlmon_wrapper_init(libc);
+	if (ret)
+		goto err_related;
 
 	/*
 	 * Last, for nothing may fail after it: a file opened meanwhile would
@@ -89,17 +133,25 @@ static int __init mlmon_init(void)
 	 */
 	ret = mlmon_chardev_init();
 	if (ret)
-		goto err_probe;
+		goto err_wrapper;
 
 	pr_info("version %s loaded\n", MLOCK2MON_VERSION);
 	return 0;
 
+err_wrapper:
+	mlmon_wrapper_exit();
+err_related:
+	mlmon_related_exit();
 err_probe:
 	mlmon_probe_exit();
+err_life:
+	mlmon_life_exit();
 err_procfs:
 	mlmon_procfs_exit();
 err_ring:
 	mlmon_ring_exit(&mlmon_ring);
+err_ledger:
+	mlmon_ledger_exit();
 err_task:
 	mlmon_task_exit();
 err_count:
@@ -126,10 +178,14 @@ static void tell_missed(void)
 static void __exit mlmon_exit(void)
 {
 	mlmon_chardev_exit();
+	mlmon_wrapper_exit();
+	mlmon_related_exit();
 	mlmon_probe_exit();
+	mlmon_life_exit();
 	mlmon_procfs_exit();
 	tell_missed();
 	mlmon_ring_exit(&mlmon_ring);
+	mlmon_ledger_exit();
 	mlmon_task_exit();
 	mlmon_count_exit();
 }

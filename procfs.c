@@ -47,6 +47,7 @@ static void show_nonzero(struct seq_file *m, const char *call, const char *kind,
 		seq_printf(m, "%s.%s.%s %llu\n", call, kind, name, count);
 }
 
+/* Of related calls only returns are armed for what matters: see related.c. */
 static void show_call(struct seq_file *m, enum mlock2mon_call call)
 {
 	static const char * const errors[] = {
@@ -58,14 +59,15 @@ static void show_call(struct seq_file *m, enum mlock2mon_call call)
 		[MLMON_EOTHER]	= "other",
 	};
 	const char *name = mlmon_call_name(call);
+	u64 unseen = mlmon_related_missed(call);
 	struct mlmon_call_counts sum;
 	unsigned int i;
 
 	mlmon_count_sum(call, &sum);
-	seq_printf(m, "%s.entries %llu\n", name, sum.entries);
+	seq_printf(m, "%s.entries %llu\n", name, sum.entries + unseen);
 	seq_printf(m, "%s.returns %llu\n", name, sum.returns);
 	seq_printf(m, "%s.in_flight %llu\n", name, mlmon_count_in_flight(&sum));
-	seq_printf(m, "%s.missed %llu\n", name, mlmon_count_missed(&sum));
+	seq_printf(m, "%s.missed %llu\n", name, mlmon_count_missed(&sum) + unseen);
 	seq_printf(m, "%s.failures %llu\n", name, sum.failures);
 	for (i = 0; i < MLMON_NR_ERRNOS; i++)
 		show_nonzero(m, name, "errno", errors[i], sum.error[i]);
@@ -112,6 +114,19 @@ static void show_tasks_and_readers(struct seq_file *m)
 	seq_printf(m, "probes.live %u\n", mlmon_probe_live());
 }
 
+/* Newer keys, after those of the first version. */
+static void show_rest(struct seq_file *m)
+{
+	int call;
+
+	seq_printf(m, "ring.collapsed %llu\n", mlmon_count_collapsed());
+	for (call = MLOCK2MON_MMAP; mlmon_related && call < MLOCK2MON_EXIT; call++)
+		show_call(m, call);
+	if (mlmon_related)
+		seq_printf(m, "ledger.refused %llu\n", mlmon_ledger_refused());
+	show_call(m, MLOCK2MON_EXIT);
+}
+
 static int show_stats(struct seq_file *m, void *v)
 {
 	int call;
@@ -119,14 +134,21 @@ static int show_stats(struct seq_file *m, void *v)
 	seq_printf(m, "version %s\n", MLOCK2MON_VERSION);
 	seq_printf(m, "load_id %016llx\n", load_id);
 	show_probes(m);
-	for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+	for (call = 0; call < MLMON_NR_FAMILY; call++)
 		show_call(m, call);
 	show_ring(m);
 	show_tasks_and_readers(m);
+	show_rest(m);
 	return 0;
 }
 
 /* ---- latency ---------------------------------------------------------------------------- */
+
+/* The calls of the file; those that are no calls take no time. */
+static int latency_calls(void)
+{
+	return mlmon_related ? MLOCK2MON_EXEC : MLMON_NR_FAMILY;
+}
 
 /* How many rows it takes to show every bucket that is not empty. */
 static unsigned int latency_rows(void)
@@ -135,7 +157,7 @@ static unsigned int latency_rows(void)
 	int call;
 
 	for (; rows; rows--)
-		for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+		for (call = 0; call < latency_calls(); call++)
 			if (mlmon_count_bucket(call, rows - 1))
 				return rows;
 	return 0;
@@ -148,13 +170,13 @@ static int show_latency(struct seq_file *m, void *v)
 	int call;
 
 	seq_puts(m, "from_ns");
-	for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+	for (call = 0; call < latency_calls(); call++)
 		seq_printf(m, " %s", mlmon_call_name(call));
 	seq_putc(m, '\n');
 
 	for (b = 0; b < rows; b++) {
 		seq_printf(m, "%llu", b ? 1ULL << (b - 1) : 0);
-		for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+		for (call = 0; call < latency_calls(); call++)
 			seq_printf(m, " %llu", mlmon_count_bucket(call, b));
 		seq_putc(m, '\n');
 	}
@@ -268,24 +290,9 @@ static void put_locked(struct seq_file *m, const struct mlmon_account *account)
 
 static void put_sums(struct seq_file *m, const struct mlmon_account *account)
 {
-	struct mlmon_totals sum = { .first_ns = ~0ULL };
-	int call;
+	struct mlmon_totals sum;
 
-	for (call = 0; call < MLOCK2MON_NR_CALLS; call++) {
-		const struct mlmon_totals *totals = &account->call[call];
-
-		if (!totals->calls)
-			continue;
-		sum.calls += totals->calls;
-		sum.failures += totals->failures;
-		sum.bytes += totals->bytes;
-		sum.total_ns += totals->total_ns;
-		sum.max_ns = max(sum.max_ns, totals->max_ns);
-		sum.first_ns = min(sum.first_ns, totals->first_ns);
-		sum.last_ns = max(sum.last_ns, totals->last_ns);
-	}
-	if (!sum.calls)
-		sum.first_ns = 0;
+	mlmon_task_sum(account, &sum);
 	seq_printf(m, " %llu %llu %llu %llu %llu ", sum.calls, sum.failures, sum.bytes,
 		   sum.total_ns, sum.max_ns);
 	put_time(m, sum.first_ns);
@@ -315,9 +322,9 @@ static int show_task(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes total_ns max_ns first last errno");
-		for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+		for (call = 0; call < MLMON_TOTALS_RELATED; call++)
 			seq_printf(m, " %s", mlmon_call_name(call));
-		seq_putc(m, '\n');
+		seq_puts(m, " related\n");
 		return 0;
 	}
 
@@ -328,7 +335,7 @@ static int show_task(struct seq_file *m, void *v)
 	put_sums(m, account);
 	seq_putc(m, ' ');
 	put_error(m, account->error);
-	for (call = 0; call < MLOCK2MON_NR_CALLS; call++)
+	for (call = 0; call < MLMON_NR_TOTALS; call++)
 		put_totals(m, &account->call[call]);
 	seq_putc(m, '\n');
 	return 0;

@@ -2,6 +2,9 @@
 /*
  * The event ring: many writers, many readers, oldest overwritten, no lock.
  *
+ * It lies behind a page with a struct mlock2mon_header, in one area that user
+ * space may map to read; what is said here of readers holds for those as well.
+ *
  * The first word of a slot is its state as well as the record's number n:
  *   n | BUSY         the record is being filled by the writer of n
  *   n                the record is complete
@@ -19,19 +22,26 @@
  *   older and LAPPED           has lost the record
  *   older, or busy with seq    comes back later
  *
+ * A writer that takes the slot takes LAPPED away with the old number, unless a
+ * later writer has come by meanwhile, who may have left it there: then it gives
+ * up as well. Its record would be no longer among the last of the ring anyway.
+ *
  * LAPPED does not say by whom. If the ring was lapped twice during one fill, a
  * reader may report a record lost whose writer is just about to take the slot.
  *
  * Ordering, by label:
  *   begin:A / read:A    a number is claimed before its slot is looked at
  *   begin:B / read:C    slot marked busy before its bytes change
+ *   begin:A / begin:C   a number is claimed before the slot is marked LAPPED for it,
+ *                       against LAPPED seen before later numbers are looked for
  *   end:A   / read:B    bytes complete before the slot carries the plain seq
- *   end:A   / chardev   record published before sleepers are looked for
+ *   end:A   / poll:A    record published before sleepers are looked for
  *                       (cmpxchg() is a full barrier), against the barrier in
- *                       wait_event(), and in poll after poll_wait()
+ *                       wait_event(), and in chardev.c after poll_wait()
+ *
+ * selftests/ring.pml is a model of all this, with the same labels.
  */
 #include <linux/atomic.h>
-#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -40,8 +50,8 @@
 #include "compat.h"
 #include "internal.h"
 
-#define BUSY	BIT_ULL(63)
-#define LAPPED	BIT_ULL(62)
+#define BUSY	MLOCK2MON_SEQ_BUSY
+#define LAPPED	MLOCK2MON_SEQ_LAPPED
 #define SEQ	(LAPPED - 1)
 
 struct mlmon_ring mlmon_ring;
@@ -52,34 +62,61 @@ enum copied {
 	LOST,
 };
 
-static void wake_readers(struct irq_work *work)
+static void wake_at_tick(struct irq_work *work)
 {
-	struct mlmon_ring *ring = container_of(work, struct mlmon_ring, wake);
+	wake_up_interruptible_all(&container_of(work, struct mlmon_ring, wake)->readers);
+}
 
-	wake_up_interruptible_all(&ring->readers);
+static void wake_at_once(struct irq_work *work)
+{
+	wake_up_interruptible_all(&container_of(work, struct mlmon_ring, wake_now)->readers);
+}
+
+static void fill_header(struct mlmon_ring *ring, unsigned int records, size_t size, u64 load_id)
+{
+	struct mlock2mon_header *header = ring->header;
+
+	/* What counts all the time is not beside what never changes. */
+	BUILD_BUG_ON(offsetof(struct mlock2mon_header, next) % SMP_CACHE_BYTES);
+	BUILD_BUG_ON(sizeof(header->next) != sizeof(*ring->next));
+
+	header->abi = MLOCK2MON_ABI;
+	header->record_size = sizeof(*ring->slot);
+	header->records = records;
+	header->load_id = load_id;
+	header->data_offset = PAGE_SIZE;
+	header->map_size = size;
+	ring->next = (atomic64_t *)&header->next;
+	atomic64_set(ring->next, 1);
 }
 
 /**
  * mlmon_ring_init() - allocate an empty ring
  * @ring: to set up
  * @records: capacity, a power of two
+ * @load_id: what tells this load of the module from others
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records)
+int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id)
 {
+	size_t size = PAGE_ALIGN(PAGE_SIZE + records * sizeof(*ring->slot));
+
 	BUILD_BUG_ON(sizeof(*ring->slot) != 192);
 
-	ring->slot = vmalloc_user(array_size(records, sizeof(*ring->slot)));
-	if (!ring->slot)
+	ring->header = vmalloc_user(size);
+	if (!ring->header)
 		return -ENOMEM;
+	fill_header(ring, records, size, load_id);
+	ring->slot = (void *)ring->header + ring->header->data_offset;
 	ring->mask = records - 1;
 	init_waitqueue_head(&ring->readers);
 	/* Lazy: done at the next tick, so that a flood wakes a reader once a tick. */
-	mlmon_init_lazy_irq_work(&ring->wake, wake_readers);
+	mlmon_init_lazy_irq_work(&ring->wake, wake_at_tick);
+	init_irq_work(&ring->wake_now, wake_at_once);
+	atomic_set(&ring->hasty, 0);
 	atomic64_set(&ring->dropped, 0);
-	atomic64_set(&ring->next, 1);
 	return 0;
 }
 
@@ -92,13 +129,22 @@ int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records)
 void mlmon_ring_exit(struct mlmon_ring *ring)
 {
 	irq_work_sync(&ring->wake);
-	vfree(ring->slot);
+	irq_work_sync(&ring->wake_now);
+	vfree(ring->header);
 }
 
 static struct mlock2mon_record *slot_of(struct mlmon_ring *ring, u64 seq)
 {
 	return &ring->slot[seq & ring->mask];
 }
+
+/* Has a slot that was LAPPED before @mine came another, later writer? */
+static bool overtaken(struct mlmon_ring *ring, u64 mine)
+{
+	smp_rmb();					/* begin:C, pairs with begin:A */
+	return atomic64_read(ring->next) > mine + ring->mask + 1;
+}
+NOKPROBE_SYMBOL(overtaken);
 
 /**
  * mlmon_ring_begin() - claim a slot
@@ -111,7 +157,7 @@ static struct mlock2mon_record *slot_of(struct mlmon_ring *ring, u64 seq)
  */
 struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq)
 {
-	u64 mine = atomic64_inc_return(&ring->next) - 1;	/* begin:A, pairs with read:A */
+	u64 mine = atomic64_inc_return(ring->next) - 1;	/* begin:A, pairs with read:A */
 	struct mlock2mon_record *slot = slot_of(ring, mine);
 	u64 state, was;
 
@@ -119,6 +165,8 @@ struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq)
 	state = READ_ONCE(slot->seq);
 	for (;;) {
 		if ((state & SEQ) > mine)
+			break;
+		if ((state & (BUSY | LAPPED)) == LAPPED && overtaken(ring, mine))
 			break;
 		was = cmpxchg(&slot->seq, state,	/* begin:B, pairs with read:C */
 			      state & BUSY ? state | LAPPED : mine | BUSY);
@@ -149,7 +197,7 @@ void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 
 	if (cmpxchg(&slot->seq, seq | BUSY, seq) != (seq | BUSY)) /* end:A, pairs with read:B */
 		smp_store_mb(slot->seq, seq | LAPPED);		/* end:A, pairs with read:B */
 	if (waitqueue_active(&ring->readers))
-		irq_work_queue(&ring->wake);
+		irq_work_queue(atomic_read(&ring->hasty) ? &ring->wake_now : &ring->wake);
 }
 NOKPROBE_SYMBOL(mlmon_ring_end);
 
@@ -162,7 +210,7 @@ NOKPROBE_SYMBOL(mlmon_ring_end);
  */
 u64 mlmon_ring_next(struct mlmon_ring *ring)
 {
-	return atomic64_read_acquire(&ring->next);	/* read:A, pairs with begin:A */
+	return atomic64_read_acquire(ring->next);	/* read:A, pairs with begin:A */
 }
 
 /**
@@ -188,14 +236,13 @@ static enum copied look(u64 state, u64 seq)
 	return state & BUSY ? NOT_YET : COPIED;
 }
 
+/* @seq is below the next number. */
 static enum copied copy_record(struct mlmon_ring *ring, u64 seq, struct mlock2mon_record *out)
 {
 	struct mlock2mon_record *slot = slot_of(ring, seq);
 	enum copied found;
 	u64 state;
 
-	if (seq >= mlmon_ring_next(ring))
-		return NOT_YET;
 	state = smp_load_acquire(&slot->seq);		/* read:B, pairs with end:A */
 	found = look(state, seq);
 	if (found != COPIED)
@@ -221,12 +268,14 @@ static enum copied copy_record(struct mlmon_ring *ring, u64 seq, struct mlock2mo
  */
 bool mlmon_ring_read(struct mlmon_ring *ring, u64 *seq, u64 *lost, struct mlock2mon_record *out)
 {
-	u64 oldest = mlmon_ring_oldest(ring);
+	u64 next = mlmon_ring_next(ring);
 
-	if (*seq < oldest) {
-		*lost += oldest - *seq;
-		*seq = oldest;
+	if (next > *seq + ring->mask + 1) {
+		*lost += next - ring->mask - 1 - *seq;
+		*seq = next - ring->mask - 1;
 	}
+	if (*seq >= next)
+		return false;
 	switch (copy_record(ring, *seq, out)) {
 	case COPIED:
 		return true;
@@ -271,4 +320,48 @@ bool mlmon_ring_lost(struct mlmon_ring *ring, u64 seq)
 	if (seq >= mlmon_ring_next(ring))
 		return false;
 	return look(READ_ONCE(slot_of(ring, seq)->seq), seq) == LOST;
+}
+
+/**
+ * mlmon_ring_hasten() - how many readers want to be woken at once
+ * @ring: the ring
+ * @more: one reader more or one less
+ *
+ * Context: any.
+ */
+void mlmon_ring_hasten(struct mlmon_ring *ring, bool more)
+{
+	if (more)
+		atomic_inc(&ring->hasty);
+	else
+		atomic_dec(&ring->hasty);
+}
+
+/**
+ * mlmon_ring_wake() - let those who sleep look again
+ * @ring: the ring
+ *
+ * For a reader that changed what a thread sleeping on the same file waits for.
+ *
+ * Context: process.
+ */
+void mlmon_ring_wake(struct mlmon_ring *ring)
+{
+	if (wq_has_sleeper(&ring->readers))
+		wake_up_interruptible_all(&ring->readers);
+}
+
+/**
+ * mlmon_ring_page() - a page of a mapping
+ * @ring: the ring
+ * @index: of the page
+ *
+ * Context: any.
+ * Return: the page, without a reference of its own; NULL if there are not so many.
+ */
+struct page *mlmon_ring_page(struct mlmon_ring *ring, unsigned long index)
+{
+	if (index >= ring->header->map_size >> PAGE_SHIFT)
+		return NULL;
+	return vmalloc_to_page((void *)ring->header + (index << PAGE_SHIFT));
 }

@@ -117,10 +117,12 @@ void mlmon_task_identify(struct mlmon_identity *identity)
 	identity->leader_start_ns = current->group_leader->start_boottime;
 	identity->ns_pid = task_tgid_nr_ns(current, ns);
 	identity->ns_tid = task_pid_nr_ns(current, ns);
+	identity->pid_ns = ns ? ns->ns.inum : 0;
 
 	rcu_read_lock();
 	parent = rcu_dereference(current->real_parent);
 	identity->ppid = parent->tgid;
+	identity->ns_ppid = task_tgid_nr_ns((struct task_struct *)parent, ns);
 	identity->parent_start_ns = parent->group_leader->start_boottime;
 	rcu_read_unlock();
 }
@@ -155,9 +157,12 @@ static void open_account(struct mlmon_account *account)
 	memcpy(account->comm, current->comm, sizeof(account->comm));
 	account->cgroup = mlmon_task_cgroup();
 	account->peak = 0;
+	account->high = 0;
 	account->error = 0;
 	memset(&account->flight, 0, sizeof(account->flight));
 	memset(account->call, 0, sizeof(account->call));
+	memset(&account->attempt, 0, sizeof(account->attempt));
+	memset(&account->series, 0, sizeof(account->series));
 	mlmon_task_identify(&account->identity);
 }
 
@@ -265,6 +270,20 @@ void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *
 }
 NOKPROBE_SYMBOL(mlmon_task_enter);
 
+/**
+ * mlmon_task_land() - a call of current has returned, and is not worth more
+ * @account: of current
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_task_land(struct mlmon_account *account)
+{
+	raw_write_seqcount_begin(&account->seq);
+	account->flight.ts_ns = 0;
+	raw_write_seqcount_end(&account->seq);
+}
+NOKPROBE_SYMBOL(mlmon_task_land);
+
 static void add_to_totals(struct mlmon_totals *totals, const struct mlock2mon_record *rec)
 {
 	totals->calls++;
@@ -296,15 +315,46 @@ void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_reco
 	account->cgroup = rec->cgroup;
 	if (rec->locked > account->peak)
 		account->peak = rec->locked;
+	if (rec->locked > account->high)
+		account->high = rec->locked;
 	if (rec->attr & MLOCK2MON_ATTR_ONFAULT && !rec->ret)
 		account->onfault = true;
 	memcpy(account->comm, rec->comm, sizeof(account->comm));
 	if (rec->ret < 0)
 		account->error = -rec->ret;
-	add_to_totals(&account->call[rec->call], rec);
+	add_to_totals(&account->call[min_t(u8, rec->call, MLMON_TOTALS_RELATED)], rec);
 	raw_write_seqcount_end(&account->seq);
 }
 NOKPROBE_SYMBOL(mlmon_task_leave);
+
+/**
+ * mlmon_task_sum() - totals of all calls
+ * @account: of current, or a copy
+ * @sum: the result; its error is the account's
+ *
+ * Context: any.
+ */
+void mlmon_task_sum(const struct mlmon_account *account, struct mlmon_totals *sum)
+{
+	int i;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->error = account->error;
+	for (i = 0; i < MLMON_NR_TOTALS; i++) {
+		const struct mlmon_totals *totals = &account->call[i];
+
+		if (!totals->calls)
+			continue;
+		if (!sum->calls || totals->first_ns < sum->first_ns)
+			sum->first_ns = totals->first_ns;
+		sum->calls += totals->calls;
+		sum->failures += totals->failures;
+		sum->bytes += totals->bytes;
+		sum->total_ns += totals->total_ns;
+		sum->max_ns = max(sum->max_ns, totals->max_ns);
+		sum->last_ns = max(sum->last_ns, totals->last_ns);
+	}
+}
 
 static void copy_account(struct mlmon_account *copy, struct mlmon_account *account)
 {

@@ -20,6 +20,9 @@
 #include "mlock2mon.h"
 
 #define MLMON_MLOCK_ONFAULT	0x1
+#define MLMON_MAP_FIXED		0x10
+#define MLMON_MAP_LOCKED	0x2000
+#define MLMON_SHM_REMAP		0x4000
 #define MLMON_MCL_CURRENT	0x1
 #define MLMON_MCL_FUTURE	0x2
 #define MLMON_MCL_ONFAULT	0x4
@@ -48,6 +51,8 @@ enum mlmon_populated {
  * @populated: see above
  * @page_shift: log2 of the page size
  * @cap: CAP_IPC_LOCK effective in the initial user namespace
+ * @asks: a related call that is to lock memory
+ * @old_len: of mremap, bytes
  * @shared: others used the mm at entry or return; what they map, unmap and lock
  *          is mixed into all that is known of it
  * @looked: the range was looked at after the call, so @overlap and @hole are known
@@ -71,7 +76,9 @@ struct mlmon_facts {
 	__u8	page_shift;
 	bool	cap;
 	bool	shared;
+	bool	asks;
 	bool	looked;
+	__u64	old_len;
 	__u64	overlap;
 	bool	hole;
 	bool	future_changed;
@@ -250,6 +257,86 @@ static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts 
 	return mlmon_verdict(MLOCK2MON_WHY_ALREADY, true, 0);
 }
 
+/* What a related call was to add to the locked memory, pages. */
+static inline __u64 mlmon_growth(const struct mlmon_facts *f)
+{
+	__u64 mask = (1ULL << f->page_shift) - 1;
+	__u64 from = f->call == MLOCK2MON_MREMAP ? (f->old_len + mask) >> f->page_shift : 0;
+	__u64 to = (f->len + mask) >> f->page_shift;
+
+	return to > from ? to - from : 0;
+}
+
+/*
+ * A related call that was to lock memory, or to make locked memory grow, and
+ * may not. Where it is not known how much, the limit is likely.
+ */
+static inline struct mlmon_verdict mlmon_why_over(const struct mlmon_facts *f)
+{
+	__u64 limit = f->limit >> f->page_shift;
+	__u64 want = f->before + mlmon_growth(f);
+	bool sized = f->call == MLOCK2MON_MMAP || f->call == MLOCK2MON_MREMAP ||
+		     f->call == MLOCK2MON_BRK;
+
+	if (f->cap || (sized && want <= limit))
+		return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+	if (!sized)
+		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, f->call != MLOCK2MON_SHMCTL, 0);
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, false, (want - limit) << f->page_shift);
+}
+
+static inline struct mlmon_verdict mlmon_why_related_enomem(const struct mlmon_facts *f)
+{
+	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+
+	/* shmctl and brk have no better word for it. */
+	if (f->call == MLOCK2MON_SHMCTL || f->call == MLOCK2MON_BRK)
+		v = mlmon_why_over(f);
+	/* Some calls want room for more than one mapping. */
+	if (v.why == MLOCK2MON_WHY_OTHER && f->call != MLOCK2MON_SHMCTL && f->max_map_count &&
+	    f->map_count + 3 >= f->max_map_count)
+		return mlmon_verdict(MLOCK2MON_WHY_MAPS, true, f->max_map_count);
+	return v;
+}
+
+static inline struct mlmon_verdict mlmon_why_related_failure(const struct mlmon_facts *f)
+{
+	bool perm = !f->limit && !f->cap;
+
+	switch (f->ret) {
+	case -EPERM:
+		if (f->call == MLOCK2MON_SHMCTL)
+			return mlmon_verdict(MLOCK2MON_WHY_PERM, !perm, 0);
+		if (f->call == MLOCK2MON_MMAP && f->flags & MLMON_MAP_LOCKED && perm)
+			return mlmon_verdict(MLOCK2MON_WHY_PERM, false, 0);
+		return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+	case -EAGAIN:
+		return mlmon_why_over(f);
+	case -ENOMEM:
+		return mlmon_why_related_enomem(f);
+	case -EINTR:
+		return mlmon_verdict(MLOCK2MON_WHY_KILLED, false, 0);
+	default:
+		return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
+	}
+}
+
+static inline struct mlmon_verdict mlmon_why_related(const struct mlmon_facts *f)
+{
+	bool fixed = (f->call == MLOCK2MON_MMAP && f->flags & MLMON_MAP_FIXED) ||
+		     (f->call == MLOCK2MON_SHMAT && f->flags & MLMON_SHM_REMAP);
+
+	if (f->ret < 0)
+		return mlmon_why_related_failure(f);
+	/* What shmctl locks is the user's, not the process's. */
+	if (f->after != f->before || !f->asks || f->call == MLOCK2MON_SHMCTL)
+		return mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
+	/* It may have taken the place of as much that was locked. */
+	if (fixed)
+		return mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
+	return mlmon_verdict(MLOCK2MON_WHY_UNLOCKABLE, false, 0);
+}
+
 /* Does a reason rest on what others may have changed, if the mm is shared? */
 static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
 {
@@ -278,7 +365,9 @@ static inline struct mlmon_verdict mlmon_why(const struct mlmon_facts *f)
 {
 	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
 
-	if (f->ret < 0)
+	if (f->call > MLOCK2MON_MUNLOCKALL)
+		v = mlmon_why_related(f);
+	else if (f->ret < 0)
 		v = mlmon_why_failure(f);
 	else if (f->after == f->before)
 		v = mlmon_why_unchanged(f);

@@ -6,11 +6,13 @@ set -euo pipefail
 
 usage() {
 	cat <<-END
-	Usage: make check [TESTS=PATTERN] [KERNELS="NAME ..."]
-	Checks the sources (lint), builds and runs the unit tests and the tests in guests
-	for each kernel of selftests/kernels. TESTS selects by a shell pattern that is
-	matched against the names, with anything around it (lint, unit-*, selftests/tests/*);
-	KERNELS by name. Logs: build/KERNEL/log. The last line is the sum.
+	Usage: make check [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
+	Checks the sources (lint) and the model of the ring (model), builds and runs the
+	unit tests and the tests in guests for each kernel of selftests/kernels. TESTS
+	selects by a shell pattern that is matched against the names, with anything around
+	it (lint, model, unit-*, selftests/tests/*); KERNELS by name. FLOOD_SECONDS is how
+	long 42-flood floods each ring (20, at most 60). Logs: build/KERNEL/log. The last
+	line is the sum.
 	END
 }
 
@@ -86,6 +88,12 @@ lint() {
 	run_here "$1" lint as_lint "$1" || true
 }
 
+# model: the protocol of the ring, which is the same for every kernel.
+model() {
+	wanted model || return 0
+	run_here "$1" model "$tree/selftests/enter.sh" "$1" selftests/model.sh || true
+}
+
 as_lint() {
 	"$tree/selftests/checkpatch.sh" "$tree/build/$1/checkpatch" &&
 		"$tree/selftests/enter.sh" "$1" selftests/lint.sh
@@ -116,6 +124,8 @@ boot() {
 
 	rm -rf "$out"
 	mkdir -p "$out"
+	# What tests are told; they inherit nothing.
+	echo "FLOOD_SECONDS=${FLOOD_SECONDS:-20}" >"$out/settings"
 	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$out" --timeout 180 -- \
 		selftests/guest-tests.sh "${pending[@]}" >"$out/guest.log" 2>&1 </dev/null &
 	guest=$!
@@ -154,7 +164,7 @@ check_kernel() {
 	trap 'exit 1' INT TERM
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
-	[[ $kernel != "$(default_kernel)" ]] || lint "$kernel" &
+	[[ $kernel != "$(default_kernel)" ]] || { lint "$kernel"; model "$kernel"; } &
 	units "$kernel"
 	guests "$kernel"
 	wait
@@ -193,7 +203,9 @@ finish() {
 anything_wanted() {
 	local file
 
-	! wanted lint || return 0
+	if wanted lint || wanted model; then
+		return 0
+	fi
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do
 		file=${file#"$tree/"}
 		! wanted "${file%.c}" || return 0
@@ -212,6 +224,7 @@ main() {
 	for kernel in "${kernels[@]}"; do
 		need_kernel "$kernel"
 	done
+	[[ ${FLOOD_SECONDS:-20} =~ ^[1-9][0-9]*$ ]] || misused "FLOOD_SECONDS=$FLOOD_SECONDS: not a number"
 	anything_wanted || misused "no test matches TESTS=$TESTS"
 	need_root
 	need_guest_tools

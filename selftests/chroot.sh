@@ -7,15 +7,16 @@ set -euo pipefail
 
 # busybox makes the initramfs, perl runs kernel-doc, the rest is for tests.
 packages=(
-	busybox-static gcc gcc-multilib gpg gpg-agent kmod libc6-dev libcap2-bin
-	libcmocka-dev make mount perl procps shellcheck sparse strace stress-ng xz-utils
+	bpftrace busybox-static gcc gcc-multilib gpg gpg-agent kmod libc6-dev libcap2-bin
+	libcmocka-dev libseccomp-dev linux-perf make mandoc mount perl pkgconf procps shellcheck
+	sparse spin strace stress-ng trace-cmd xz-utils
 )
 
 # Nothing that a guest has no hardware for: half of the unpacking time.
 without=(
 	/usr/share/doc/\* /usr/share/man/\* /usr/share/locale/\* /usr/share/info/\*
 	/usr/lib/udev/hwdb.d/\*
-	/usr/lib/\*/{libLLVM\*,dri/\*,libz3\*}
+	/usr/lib/\*/dri/\*
 	/lib/modules/\*/kernel/sound/\*
 	/lib/modules/\*/kernel/drivers/{gpu,iio,infiniband,media,scsi,staging,usb}/\*
 	/lib/modules/\*/kernel/drivers/net/{can,ethernet,usb,wireless}/\*

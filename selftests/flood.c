@@ -6,8 +6,9 @@
  *
  * Every thread makes CALLS calls, or calls for SECONDS, with a pause between
  * two calls if -u says so. When all are done, one call with the address
- * PATTERN_MARK tells the readers. Prints a line a thread with the number of
- * its calls, then the total, the mark not included.
+ * PATTERN_MARK tells the readers. The threads leave after that, so that what is
+ * recorded of their end comes after the mark. Prints a line a thread with the
+ * number of its calls, then the total, the mark not included.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -29,6 +30,8 @@ struct worker {
 static unsigned long max_calls = PATTERN_MAX_CALLS;
 static unsigned int pause_us;
 static volatile sig_atomic_t stop;
+static pthread_barrier_t done;
+static pthread_barrier_t marked;
 
 static void on_alarm(int sig)
 {
@@ -63,6 +66,8 @@ static void *work(void *arg)
 		if (pause_us)
 			usleep(pause_us);
 	}
+	pthread_barrier_wait(&done);
+	pthread_barrier_wait(&marked);
 	return NULL;
 }
 
@@ -72,11 +77,16 @@ static unsigned long run(struct worker *worker, unsigned int threads)
 	unsigned long total = 0;
 	unsigned int i;
 
+	pthread_barrier_init(&done, NULL, threads + 1);
+	pthread_barrier_init(&marked, NULL, threads + 1);
 	for (i = 0; i < threads; i++) {
 		worker[i].id = i;
 		errno = pthread_create(&worker[i].thread, NULL, work, &worker[i]);
 		need(!errno, "start a thread");
 	}
+	pthread_barrier_wait(&done);
+	syscall(SYS_mlock2, PATTERN_MARK, 4096UL, 0);
+	pthread_barrier_wait(&marked);
 	for (i = 0; i < threads; i++) {
 		pthread_join(worker[i].thread, NULL);
 		printf("thread %u calls %lu\n", i, worker[i].calls);
@@ -84,7 +94,6 @@ static unsigned long run(struct worker *worker, unsigned int threads)
 		unexpected += worker[i].unexpected;
 	}
 	printf("total %lu\n", total);
-	syscall(SYS_mlock2, PATTERN_MARK, 4096UL, 0);
 	return unexpected;
 }
 

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem=1024 timeout=300 append='' out='' interactive=
+cpus=2 mem=1024 timeout=300 append='' out='' interactive='' icount=''
 
 usage() {
 	cat <<-END
@@ -19,6 +19,8 @@ usage() {
 	  --timeout S      kill the guest after S seconds ($timeout); a command that writes
 	                   "ID S" to \$OUT/limit gets S seconds from then on instead
 	  --append STRING  more for the kernel command line
+	  --icount         one processor, and a clock that counts instructions, one a
+	                   nanosecond, and leaps to the next event when the guest is idle
 	  --interactive    COMMAND gets this terminal; no timeout. Ctrl-A x kills the guest
 	  --help           this
 
@@ -33,6 +35,7 @@ parse() {
 		case $1 in
 		--help | -h) usage; exit 0 ;;
 		--interactive) interactive=1 ;;
+		--icount) icount=1 cpus=1 ;;
 		--) shift; break ;;
 		--kernel | --out | --cpus | --mem | --timeout | --append)
 			(($# > 1)) || misused "$1 needs a value"
@@ -52,7 +55,9 @@ parse() {
 
 # The flags are asked first: a /dev/kvm may exist where no CPU can serve it.
 accelerator() {
-	if grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; then
+	if [[ $icount ]]; then
+		echo -accel tcg,thread=single -icount shift=0,sleep=off -cpu max
+	elif grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; then
 		echo -accel kvm -cpu host
 	else
 		echo -accel tcg,thread=multi -cpu max

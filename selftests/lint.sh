@@ -74,9 +74,12 @@ without_nokprobe() {
 
 # --ignore is for what cannot be obeyed. In compat.h, which is there to compare
 # versions: LINUX_VERSION_CODE, and CONSTANT_COMPARISON, which takes that for the
-# constant.
+# constant. In trace.h, which is laid out like all that define events: OPEN_ENDED_LINE
+# and PARENTHESIS_ALIGNMENT.
 checkpatch_module() {
-	run_checkpatch NONE !(compat).[ch] && run_checkpatch LINUX_VERSION_CODE,CONSTANT_COMPARISON compat.h
+	run_checkpatch NONE !(compat|trace).[ch] &&
+		run_checkpatch LINUX_VERSION_CODE,CONSTANT_COMPARISON compat.h &&
+		run_checkpatch OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT trace.h
 }
 
 # In programs, which are not in the kernel:
@@ -105,6 +108,19 @@ barriers_labelled() {
 		grep -vE '/\*.*\b[a-z0-9_]+:[A-Z]\b' | grep -vE ':[0-9]+:\s*(\*|/\*)' | grep .
 }
 
+# labels FILE: of barriers, in code and comments.
+labels() {
+	grep -oE '\b[a-z]+:[A-Z]\b' "$1" | sort -u
+}
+
+# The model is one of this ring.c only as long as both have the same places in mind.
+model_labels() {
+	local missing
+
+	[[ -n $(labels ring.c) ]] || return 1
+	missing=$(diff <(labels ring.c) <(labels selftests/ring.pml)) || { echo "$missing"; return 1; }
+}
+
 # spdx: in the first line, or in the second after #!.
 spdx_present() {
 	local file bad=0
@@ -112,7 +128,7 @@ spdx_present() {
 	while read -r file; do
 		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: ' || { echo "$file"; bad=1; }
 	done < <(find . \( -name .git -o -name build \) -prune -o -type f -print |
-		grep -vE '^\./(COPYING|README|HACKING|CHANGES|.*\.(ko|o|mod|cmd|md))$|^\./tools/mlock2mon$')
+		grep -vE '^\./(COPYING|README|HACKING|CHANGES|.*\.(ko|a|o|mod|cmd|md))$|^\./tools/mlock2mon$')
 	return $bad
 }
 
@@ -122,7 +138,7 @@ device_last() {
 		tail -n 1) == mlmon_chardev_init ]]
 }
 
-plan 9
+plan 10
 check "sparse has nothing to say" sparse_silent
 check "shellcheck has nothing to say" shellcheck_silent
 check "kernel-doc has nothing to say" kernel_doc_silent
@@ -130,5 +146,6 @@ check "checkpatch has nothing to say of the module" checkpatch_module
 check "checkpatch has nothing to say of the programs" checkpatch_programs
 check "no kernel version outside compat.h" version_in_compat
 check "every barrier of the module has a label" barriers_labelled
+check "the model of the ring has the labels of ring.c" model_labels
 check "every file names its licence" spdx_present
 check "the device appears when nothing can fail any more" device_last

@@ -199,7 +199,7 @@ static void check(const struct name *name, const struct held *held)
 	slurp(MLOCK2MON_PROC "/tasks");
 	squeeze();
 	snprintf(want, sizeof(want), "%d %d 0 %s ", held->pid, held->tid, name->bare);
-	promise(count_rows(want, 21) == 1, "tasks: a name %s stays in its column", name->what);
+	promise(count_rows(want, 22) == 1, "tasks: a name %s stays in its column", name->what);
 
 	slurp(MLOCK2MON_PROC "/inflight");
 	squeeze();

@@ -22,7 +22,7 @@
 
 #define MAX_TEXT	(16 << 20)
 #define MAX_ROWS	65536
-#define COLUMNS		21
+#define COLUMNS		22
 
 static char text[MAX_TEXT];
 static char other[MAX_TEXT];

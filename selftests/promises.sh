@@ -54,6 +54,11 @@ records() {
 	dd if=/dev/mlock2mon bs=65536 iflag=nonblock status=none 2>/dev/null
 }
 
+# call_records: of these the ones that are about calls.
+call_records() {
+	records | awk '$4 != "call=exit"'
+}
+
 # areas_unnamed: vmalloc areas whose caller has no name; that of a module which is gone
 # has none. Some modules are like that from the start.
 areas_unnamed() {

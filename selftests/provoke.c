@@ -49,20 +49,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PG		4096UL
-#define PG_KB		4L
-#define HUGE		(2UL << 20)
-/* Far from everything a loader maps, and within reach of 32-bit calls. */
-#define ARENA		0x40000000UL
-#define SOMEBODY	1000
+#include "see.h"
 #define ANY		LONG_MIN
-#define TIMEOUT_S	30
-
-#ifdef __i386__
-#define ABI		"m32"
-#else
-#define ABI		"x64"
-#endif
 
 enum call { MLOCK2, MLOCK, MUNLOCK, MLOCKALL, MUNLOCKALL };
 
@@ -107,165 +95,7 @@ struct seen {
 	struct want want;
 };
 
-static struct {
-	int pid;		/* in the initial pid namespace, 0: ask */
-	unsigned int uid;	/* in the initial user namespace */
-	bool inner_userns;
-	const char *comm;	/* as the device escapes it */
-} self;
-
-static bool narrow = sizeof(long) == 4;	/* calls enter as 32-bit ones */
-static bool int80;
-
-/* ---- talk ----------------------------------------------------------------------------- */
-
-/* Neither stdio nor malloc: both may map memory between two looks at VmLck. */
-__attribute__((format(printf, 2, 3)))
-static void say(const char *what, const char *format, ...)
-{
-	char line[1024];
-	size_t len = snprintf(line, sizeof(line), "%s ", what);
-	va_list args;
-
-	va_start(args, format);
-	len += vsnprintf(line + len, sizeof(line) - len, format, args);
-	va_end(args);
-	if (len > sizeof(line) - 2)
-		len = sizeof(line) - 2;
-	line[len++] = '\n';
-	if (write(STDOUT_FILENO, line, len) != (ssize_t)len)
-		_exit(2);
-}
-
-#define fail(...)	say("fail", __VA_ARGS__)
-
-#define skip(...)	do { say("skip", __VA_ARGS__); _exit(0); } while (0)
-
-/* A step that a case needs and that is not its subject. */
-#define must(what)	do {							\
-		errno = 0;							\
-		if (!(what)) {							\
-			fail("%s: %s", #what, strerror(errno));			\
-			_exit(1);						\
-		}								\
-	} while (0)
-
-/* ---- what the kernel says of a process ------------------------------------------------ */
-
-static int read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -1;
-	len = read(fd, text, size - 1);
-	close(fd);
-	if (len < 0)
-		return -1;
-	text[len] = '\0';
-	return len;
-}
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -1;
-	len = write(fd, text, strlen(text));
-	close(fd);
-	return len == (ssize_t)strlen(text) ? 0 : -1;
-}
-
-static long read_number(const char *path)
-{
-	char text[64];
-
-	return read_text(path, text, sizeof(text)) < 0 ? -1 : atol(text);
-}
-
-static int write_number(const char *path, long number)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", number);
-	return write_text(path, text);
-}
-
-static uint64_t status(int pid, const char *key, int base)
-{
-	char path[64] = "/proc/self/status";
-	char text[8192];
-	char *at;
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	must(read_text(path, text, sizeof(text)) > 0);
-	at = strstr(text, key);
-	must(at);
-	return strtoull(at + strlen(key), NULL, base);
-}
-
-static long locked_kb(int pid)
-{
-	return status(pid, "\nVmLck:", 10);
-}
-
-static bool ipc_lock(void)
-{
-	return status(0, "\nCapEff:", 16) & (1ULL << CAP_IPC_LOCK);
-}
-
-static uint64_t cgroup_id(void)
-{
-	static const char root[] = "/sys/fs/cgroup";
-	char text[4096], path[sizeof(text) + sizeof(root)];
-	struct stat st;
-	char *at;
-
-	must(read_text("/proc/self/cgroup", text, sizeof(text)) > 0);
-	at = strstr(text, "0::");
-	must(at);
-	at[strcspn(at, "\n")] = '\0';
-	snprintf(path, sizeof(path), "%s%s", root, at + 3);
-	return stat(path, &st) ? 0 : st.st_ino;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-static void format_limit(char *text, size_t size)
-{
-	struct rlimit64 limit;
-
-	must(!getrlimit64(RLIMIT_MEMLOCK, &limit));
-	if (limit.rlim_cur == RLIM64_INFINITY)
-		snprintf(text, size, "unlimited");
-	else
-		snprintf(text, size, "%llu", (unsigned long long)limit.rlim_cur >> 10);
-}
-
 /* ---- the line that must be seen ------------------------------------------------------- */
-
-static const char *error_name(long ret)
-{
-	switch (-ret) {
-	case 0: return "0";
-	case EPERM: return "EPERM";
-	case ENOMEM: return "ENOMEM";
-	case EAGAIN: return "EAGAIN";
-	case EINTR: return "EINTR";
-	case EINVAL: return "EINVAL";
-	default: return "?";
-	}
-}
 
 static void format_flags(char *text, size_t size, enum call call, uint32_t flags)
 {
@@ -286,11 +116,6 @@ static void format_flags(char *text, size_t size, enum call call, uint32_t flags
 	}
 	if (flags)
 		snprintf(text + len, size - len, "%s0x%x", len ? "|" : "", flags);
-}
-
-static size_t append(char *text, size_t len, size_t size, const char *key, long value)
-{
-	return len + snprintf(text + len, size - len, " %s=%ld", key, value);
 }
 
 /* The keys that not every line has. */
@@ -322,7 +147,11 @@ static void format_rest(char *text, size_t size, const struct seen *seen)
 	if (want->racy)
 		len = append(text, len, size, "racy", 1);
 	if (onfault)
-		append(text, len, size, "onfault", 1);
+		len = append(text, len, size, "onfault", 1);
+	/* In another pid namespace both numbers are told, ours and its own. */
+	if (self.pid)
+		snprintf(text + len, size - len, " ns_pid=%d ns_tid=%d", getpid(),
+			 (int)syscall(SYS_gettid));
 }
 
 static void say_seen(const struct seen *seen)
@@ -408,95 +237,6 @@ static void see(enum call call, uint64_t addr, uint64_t len, uint64_t flags, str
 	seen.after_kb = locked_kb(0);
 	check(&seen);
 	say_seen(&seen);
-}
-
-/* ---- who calls, and on what ----------------------------------------------------------- */
-
-static void limit_bytes(uint64_t bytes)
-{
-	struct rlimit64 limit = { bytes, RLIM64_INFINITY };
-
-	if (!setrlimit64(RLIMIT_MEMLOCK, &limit))
-		return;
-	/* Who may not raise the hard limit keeps it. */
-	must(!getrlimit64(RLIMIT_MEMLOCK, &limit));
-	limit.rlim_cur = bytes;
-	must(!setrlimit64(RLIMIT_MEMLOCK, &limit));
-}
-
-static void limit_pages(unsigned long pages)
-{
-	limit_bytes(pages * PG);
-}
-
-/* An ordinary user: no capabilities. Such a process may still read its own /proc files. */
-static void become_somebody(void)
-{
-	must(!setresgid(SOMEBODY, SOMEBODY, SOMEBODY));
-	must(!setresuid(SOMEBODY, SOMEBODY, SOMEBODY));
-	must(!prctl(PR_SET_DUMPABLE, 1));
-	self.uid = SOMEBODY;
-}
-
-static void set_ipc_lock(bool effective)
-{
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
-	uint32_t bit = 1u << CAP_IPC_LOCK;
-
-	must(!syscall(SYS_capget, &header, data));
-	data[0].effective = effective ? data[0].effective | bit : data[0].effective & ~bit;
-	must(!syscall(SYS_capset, &header, data));
-}
-
-static void enter_userns(void)
-{
-	char map[64];
-	unsigned int uid = geteuid();
-
-	must(!unshare(CLONE_NEWUSER));
-	snprintf(map, sizeof(map), "0 %u 1", uid);
-	must(!write_text("/proc/self/uid_map", map));
-	self.inner_userns = true;
-}
-
-/* Nothing is mapped between two pieces of the arena. */
-static uintptr_t arena = ARENA;
-
-static uintptr_t piece(unsigned long pages, unsigned long align)
-{
-	uintptr_t at = (arena + 64 * PG + align - 1) & ~(align - 1);
-
-	arena = at + pages * PG;
-	return at;
-}
-
-static void map_at(uintptr_t at, unsigned long pages, int prot, int flags, int fd)
-{
-	void *want = (void *)at;
-
-	must(mmap(want, pages * PG, prot, flags | MAP_FIXED_NOREPLACE, fd, 0) == want);
-}
-
-static uintptr_t area_prot(unsigned long pages, int prot)
-{
-	uintptr_t at = piece(pages, PG);
-
-	map_at(at, pages, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	return at;
-}
-
-static uintptr_t area(unsigned long pages)
-{
-	return area_prot(pages, PROT_READ | PROT_WRITE);
-}
-
-static uintptr_t area_holed(unsigned long pages, unsigned long hole, unsigned long hole_pages)
-{
-	uintptr_t at = area(pages);
-
-	must(!munmap((void *)(at + hole * PG), hole_pages * PG));
-	return at;
 }
 
 /* ---- cases: plain successes ----------------------------------------------------------- */
@@ -1451,10 +1191,7 @@ static void filtered(void)
 
 /* ---- run ------------------------------------------------------------------------------ */
 
-static const struct {
-	const char *name;	/* as long as a comm at most */
-	void (*run)(void);
-} cases[] = {
+static const struct see_case cases[] = {
 	{ "lock_unlock",	lock_unlock },
 	{ "onfault",		onfault },
 	{ "odd_range",		odd_range },
@@ -1512,66 +1249,7 @@ static const struct {
 
 #define NR_CASES	(sizeof(cases) / sizeof(cases[0]))
 
-/* A stack that grows while it is locked would be mistaken for the call's doing. */
-static void grow_stack(void)
-{
-	volatile char room[256 << 10];
-	size_t i;
-
-	for (i = 0; i < sizeof(room); i += PG)
-		room[i] = 1;
-}
-
-static void run_case(size_t i)
-{
-	int pid, child_status;
-
-	say("case", "%s/%s", int80 ? "int80" : ABI, cases[i].name);
-	pid = fork();
-	if (pid < 0) {
-		fail("fork: %s", strerror(errno));
-		return;
-	}
-	if (!pid) {
-		alarm(TIMEOUT_S);
-		prctl(PR_SET_NAME, cases[i].name);
-		self.comm = cases[i].name;
-		grow_stack();
-		cases[i].run();
-		_exit(0);
-	}
-	if (waitpid(pid, &child_status, 0) != pid || child_status)
-		fail("the case died: 0x%x", child_status);
-}
-
-static bool chosen(size_t i, char **names)
-{
-	if (!*names)
-		return true;
-	for (; *names; names++) {
-		if (!strcmp(*names, cases[i].name))
-			return true;
-	}
-	return false;
-}
-
 int main(int argc, char **argv)
 {
-	bool list = argc > 1 && !strcmp(argv[1], "--list");
-	size_t i;
-
-	int80 = argc > 1 && !strcmp(argv[1], "--int80");
-	if (int80 && narrow) {
-		fputs("provoke: int 0x80 is for the 64-bit program\n", stderr);
-		return 2;
-	}
-	narrow |= int80;
-	argv += 1 + (list || int80);
-	for (i = 0; i < NR_CASES; i++) {
-		if (list)
-			puts(cases[i].name);
-		else if (chosen(i, argv))
-			run_case(i);
-	}
-	return 0;
+	return run_cases(cases, NR_CASES, argc, argv);
 }

@@ -331,7 +331,8 @@ static void print_row(const struct task *task)
 		else
 			printf(" -");
 	}
-	putchar('\n');
+	/* It makes no related call. */
+	puts(" -");
 }
 
 static void await_line(void)

@@ -34,6 +34,7 @@
 enum kind {
 	DECIMAL,
 	SIGNED,
+	RESULT,			/* SIGNED, or an address as HEX */
 	HEX,
 	TIME,
 	WORD,
@@ -45,8 +46,9 @@ enum key {
 	SEQ, TS, CPU, CALL, PID, TID, UID, COMM, ADDR, LEN, FLAGS, RET, ERRNO, DUR_NS,
 	LOCKED_KB, DELTA_KB, LIMIT_KB, CAP, CGROUP,
 	NR_ALWAYS,
-	WHY = NR_ALWAYS, SHORT_KB, MAX_MAPS, LIKELY, PAGE_ADDR, PAGE_LEN, COMPAT, CAPNS, RACY,
-	ONFAULT, UNTRACKED,
+	WHY = NR_ALWAYS, SHORT_KB, MAX_MAPS, HEADROOM_KB, LIKELY, PAGE_ADDR, PAGE_LEN, COMPAT,
+	CAPNS, RACY, ONFAULT, UNTRACKED, OLD_LEN, NEW_ADDR, REPEAT, LAST, CALLS, FAILURES,
+	PEAK_KB, HELD_KB, NS_PID, NS_TID,
 	NR_KEYS
 };
 
@@ -65,7 +67,7 @@ static const struct {
 	[ADDR] = { "addr", HEX },
 	[LEN] = { "len", DECIMAL },
 	[FLAGS] = { "flags", WORD },
-	[RET] = { "ret", SIGNED },
+	[RET] = { "ret", RESULT },
 	[ERRNO] = { "errno", WORD },
 	[DUR_NS] = { "dur_ns", DECIMAL },
 	[LOCKED_KB] = { "locked_kb", DECIMAL },
@@ -76,6 +78,7 @@ static const struct {
 	[WHY] = { "why", WORD },
 	[SHORT_KB] = { "short_kb", DECIMAL },
 	[MAX_MAPS] = { "max_maps", DECIMAL },
+	[HEADROOM_KB] = { "headroom_kb", DECIMAL },
 	[LIKELY] = { "likely", DECIMAL },
 	[PAGE_ADDR] = { "page_addr", HEX },
 	[PAGE_LEN] = { "page_len", DECIMAL },
@@ -84,6 +87,16 @@ static const struct {
 	[RACY] = { "racy", DECIMAL },
 	[ONFAULT] = { "onfault", DECIMAL },
 	[UNTRACKED] = { "untracked", DECIMAL },
+	[OLD_LEN] = { "old_len", DECIMAL },
+	[NEW_ADDR] = { "new_addr", HEX },
+	[REPEAT] = { "repeat", DECIMAL },
+	[LAST] = { "last", TIME },
+	[CALLS] = { "calls", DECIMAL },
+	[FAILURES] = { "failures", DECIMAL },
+	[PEAK_KB] = { "peak_kb", DECIMAL },
+	[HELD_KB] = { "held_kb", DECIMAL },
+	[NS_PID] = { "ns_pid", DECIMAL },
+	[NS_TID] = { "ns_tid", DECIMAL },
 };
 
 struct value {
@@ -171,6 +184,8 @@ static const char *skip_value(const char *p, enum kind kind)
 		return skip_quoted(p);
 	case TIME:
 		return skip_time(p);
+	case RESULT:
+		return skip_value(p, strncmp(p, "0x", 2) ? SIGNED : HEX);
 	case HEX:
 		if (strncmp(p, "0x", 2))
 			return NULL;
@@ -335,23 +350,29 @@ static void check_line(const char *line, size_t len)
 		check_pattern(line, len, value);
 }
 
-/* @buf has room for a byte after @len. */
+static void add_to_checksum(const char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		seen.checksum = (seen.checksum ^ (unsigned char)line[i]) * 0x100000001b3;
+}
+
+/* To the mark; what comes after it is not the workload's. @buf has room for a byte more. */
 static void check_read(char *buf, size_t len)
 {
 	char *line = buf;
 	char *end;
-	size_t i;
 
 	seen.reads++;
-	for (i = 0; i < len; i++)
-		seen.checksum = (seen.checksum ^ (unsigned char)buf[i]) * 0x100000001b3;
 	buf[len] = '\0';
-	while (line < buf + len) {
+	while (line < buf + len && !seen.marked) {
 		end = memchr(line, '\n', buf + len - line);
 		if (!end) {
 			complain(line, buf + len - line, "not a whole line");
 			return;
 		}
+		add_to_checksum(line, end + 1 - line);
 		check_line(line, end + 1 - line);
 		line = end + 1;
 	}

@@ -18,6 +18,9 @@
 #include "../tools/event.c"
 #include "../tools/counters.c"
 #include "../tools/processes.c"
+#include "../tools/choose.c"
+#include "../tools/libmlock2mon.c"
+#include "../format.c"
 
 #include "jsonlines.h"
 
@@ -149,6 +152,10 @@ static void loss_is_an_object_of_its_own(void **state)
 	expect("lost=37 seq=43..79", AS_JSON, "{\"lost\":37,\"first\":43,\"last\":79}\n");
 	expect("lost=37 seq=43..79 new=1", AS_JSON,
 	       "{\"lost\":37,\"first\":43,\"last\":79,\"new\":1}\n");
+	expect("lost=37 seq=43..79 unfiltered=1", AS_JSON,
+	       "{\"lost\":37,\"first\":43,\"last\":79,\"unfiltered\":true}\n");
+	expect_part("lost=37 seq=43..79 unfiltered=1", AS_TEXT,
+		    " before being read, perhaps not all of them asked for\n");
 	expect_part("lost=37 seq=43..79", AS_TEXT, "*** 37 records lost here: seq 43 to 79");
 	expect_part("lost=1 seq=5..5", AS_TEXT, "*** 1 record lost here");
 	assert_true(parse(&rec, LOSS_OF_ALL, &copy));
@@ -373,6 +380,116 @@ static void a_success_tells_what_changed(void **state)
 	expect_part("seq=1 call=mlock pid=7 tid=8", AS_TEXT, " 7/8 ");
 }
 
+static void little_headroom_is_told(void **state)
+{
+	(void)state;
+	expect_part("seq=1 call=mlock errno=0 locked_kb=60 limit_kb=64 cap=0 why=near_limit "
+		    "headroom_kb=4", AS_TEXT, " ok      -        little is left under "
+		    "RLIMIT_MEMLOCK: 4 KiB (locked 60 KiB, limit 64 KiB, no CAP_IPC_LOCK)\n");
+}
+
+static void repeats_are_told_with_their_end(void **state)
+{
+	(void)state;
+	expect_part("seq=1 call=mlock errno=ENOMEM why=hole repeat=41 last=16.184407520", AS_TEXT,
+		    " part of the range is not mapped; 41 more times until 16.184407\n");
+	expect_part("seq=1 call=mlock errno=ENOMEM why=hole repeat=1 last=16.184407520", AS_TEXT,
+		    "; 1 more time until 16.184407\n");
+	expect_part("seq=1 call=mlock repeat=2 last=16.184407520", AS_JSON,
+		    ",\"repeat\":2,\"last\":16.184407520}");
+}
+
+static void a_task_that_leaves_tells_its_totals(void **state)
+{
+	(void)state;
+	expect_part("seq=1 call=exit len=65536 flags=0 errno=0 delta_kb=0 calls=3 failures=1 "
+		    "peak_kb=64 held_kb=0", AS_TEXT, " exit       64K     -              -       "
+		    "-        3 calls, 1 failed; at most 64 KiB locked, none at the end\n");
+	expect_part("seq=1 call=exit delta_kb=-8 calls=1 failures=0 peak_kb=64 held_kb=8", AS_TEXT,
+		    " 1 call, 0 failed; at most 64 KiB locked, 8 KiB at the end, given back\n");
+	expect_part("seq=1 call=exit delta_kb=0 calls=1 failures=0 peak_kb=64 held_kb=8", AS_TEXT,
+		    " 8 KiB at the end, kept by other threads\n");
+	expect_part("seq=1 call=exit calls=1 failures=0 peak_kb=64 held_kb=8", AS_JSON,
+		    ",\"calls\":1,\"failures\":0,\"peak_kb\":64,\"held_kb\":8}");
+}
+
+static void what_is_no_call_of_the_family_is_told(void **state)
+{
+	(void)state;
+	expect_part("seq=1 call=exec len=0 errno=0 locked_kb=0 delta_kb=-64", AS_TEXT,
+		    " exec       -       -              -       -        memory of the old program "
+		    "given back: -64 KiB, now 0 KiB locked\n");
+	expect_part("seq=1 call=other len=0 errno=0 locked_kb=4 delta_kb=4", AS_TEXT,
+		    " by something that is not watched: +4 KiB, now 4 KiB locked\n");
+	expect_part("seq=1 call=stack len=0 errno=0 locked_kb=8 delta_kb=4", AS_TEXT,
+		    " a locked stack grew: +4 KiB, now 8 KiB locked\n");
+	expect_part("seq=1 call=mremap len=8192 errno=0 locked_kb=8 delta_kb=4 old_len=4096 "
+		    "new_addr=0x0", AS_TEXT, " was 4K, +4 KiB, now 8 KiB locked\n");
+	expect_part("seq=1 call=mmap flags=PRIVATE|LOCKED errno=0 locked_kb=8 delta_kb=4", AS_TEXT,
+		    " PRIVATE|LOCKED ok ");
+	expect_part("seq=1 call=mlock errno=0 locked_kb=8 ns_pid=5 ns_tid=5", AS_TEXT,
+		    " [in its namespace 5]\n");
+	expect_part("seq=1 call=mlock errno=0 locked_kb=8 ns_pid=5 ns_tid=6", AS_TEXT,
+		    " [in its namespace 5/6]\n");
+	expect_part("seq=1 call=mlock errno=? why=blocked", AS_TEXT,
+		    " ?       -        never reached the kernel function\n");
+}
+
+/* --- options that choose --- */
+
+static void choices_become_a_filter(void **state)
+{
+	struct mlock2mon_filter filter = { 0 };
+
+	(void)state;
+	assert_true(choose(&filter, CHOOSE_CALL, "mlock2,exit"));
+	assert_true(choose(&filter, CHOOSE_CALL, "mlock"));
+	assert_true(choose(&filter, CHOOSE_PID, "731"));
+	assert_true(choose(&filter, CHOOSE_UID, "4294967295"));
+	assert_true(choose(&filter, CHOOSE_CGROUP, "18446744073709551615"));
+	assert_true(choose(&filter, CHOOSE_FAILED, NULL));
+	assert_true(choose(&filter, CHOOSE_MIN_BYTES, "8K"));
+	assert_true(choose(&filter, CHOOSE_MIN_TIME, "15ms"));
+	assert_true(choose(&filter, CHOOSE_NEAR, "64"));
+	assert_int_equal(filter.fields, MLOCK2MON_FILTER_ALL);
+	assert_int_equal(filter.calls, 1 << MLOCK2MON_MLOCK2 | 1 << MLOCK2MON_MLOCK |
+			 1 << MLOCK2MON_EXIT);
+	assert_int_equal(filter.tgid, 731);
+	assert_int_equal(filter.uid, UINT32_MAX);
+	assert_int_equal(filter.cgroup, UINT64_MAX);
+	assert_int_equal(filter.min_bytes, 8192);
+	assert_int_equal(filter.min_dur_ns, 15000000);
+	assert_int_equal(filter.near_bytes, 65536);
+	assert_true(mlmon_filter_valid(&filter));
+}
+
+static void bad_choices_are_refused(void **state)
+{
+	static const struct {
+		enum choice	what;
+		const char	*argument;
+	} bad[] = {
+		{ CHOOSE_CALL, "" }, { CHOOSE_CALL, "mlock," }, { CHOOSE_CALL, "mloc" },
+		{ CHOOSE_CALL, "?" }, { CHOOSE_CALL, ",mlock" }, { CHOOSE_PID, "" },
+		{ CHOOSE_PID, "2147483648" }, { CHOOSE_PID, "-1" }, { CHOOSE_UID, "root" },
+		{ CHOOSE_UID, "4294967296" }, { CHOOSE_CGROUP, "18446744073709551616" },
+		{ CHOOSE_MIN_BYTES, "K" }, { CHOOSE_MIN_BYTES, "1KB" },
+		{ CHOOSE_MIN_BYTES, "16777216T" }, { CHOOSE_MIN_TIME, "5" },
+		{ CHOOSE_MIN_TIME, "ms" }, { CHOOSE_MIN_TIME, "1.5s" },
+		{ CHOOSE_MIN_TIME, "18446744074s" }, { CHOOSE_NEAR, "0" },
+		{ CHOOSE_NEAR, "18014398509481984" }, { CHOOSE_NEAR, "4K" },
+	};
+	struct mlock2mon_filter filter;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		filter = (struct mlock2mon_filter){ 0 };
+		if (choose(&filter, bad[i].what, bad[i].argument))
+			fail_msg("taken for a choice: %s", bad[i].argument);
+	}
+}
+
 static void every_reason_has_words(void **state)
 {
 	static const char *const token[] = {
@@ -577,6 +694,12 @@ int main(void)
 		cmocka_unit_test(numbers_of_any_size_stay_exact),
 		cmocka_unit_test(a_failure_is_told_in_words),
 		cmocka_unit_test(a_success_tells_what_changed),
+		cmocka_unit_test(little_headroom_is_told),
+		cmocka_unit_test(repeats_are_told_with_their_end),
+		cmocka_unit_test(a_task_that_leaves_tells_its_totals),
+		cmocka_unit_test(what_is_no_call_of_the_family_is_told),
+		cmocka_unit_test(choices_become_a_filter),
+		cmocka_unit_test(bad_choices_are_refused),
 		cmocka_unit_test(every_reason_has_words),
 		cmocka_unit_test(sizes_and_durations_read_well),
 		cmocka_unit_test(counters_become_objects),

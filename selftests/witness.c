@@ -11,8 +11,10 @@
  *   strace  files of strace -ff -X raw
  *
  * One line a call: TID CALL ADDR LEN FLAGS RET, numbers in hexadecimal but the
- * first and the last, in the order of the input. Anything not understood is an
- * error, for a witness must not be silent about what it did not understand.
+ * first and the last, in the order of the input. An event that stands for several
+ * calls is as many lines; one that is about no call (exit) is none. Anything not
+ * understood is an error, for a witness must not be silent about what it did not
+ * understand.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -137,15 +139,27 @@ static uint32_t flags_of(enum call call, const char *at, const char *line)
 	}
 }
 
+/* How many calls an event stands for; @at is where nothing is the user's any more. */
+static unsigned long repeat_of(const char *at, const char *line)
+{
+	const char *repeat = strstr(at, " repeat=");
+	char *end;
+
+	return repeat ? number(repeat + strlen(" repeat="), 10, line, &end) : 1;
+}
+
 static void take_event(const char *line)
 {
 	struct record r;
+	unsigned long n;
 	const char *at;
 	char *end;
 
 	if (strncmp(line, "seq=", 4))
 		bad("not an event", line);
 	at = value_of(line, " call=");
+	if (!strncmp(at, "exit ", 5))
+		return;
 	r.call = find_call(at, strcspn(at, " "));
 	if (r.call == NR_CALLS)
 		bad("unknown call", line);
@@ -158,7 +172,8 @@ static void take_event(const char *line)
 	r.len = number(value_of(at, " len="), 10, line, &end);
 	r.flags = flags_of(r.call, value_of(at, " flags="), line);
 	r.ret = strtol(value_of(at, " ret="), NULL, 10);
-	print(&r);
+	for (n = repeat_of(at, line); n; n--)
+		print(&r);
 }
 
 /* ---- strace --------------------------------------------------------------------------- */

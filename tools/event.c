@@ -15,7 +15,7 @@
 static bool is_boolean(struct span key)
 {
 	static const char *const name[] = {
-		"cap", "likely", "compat", "capns", "racy", "onfault", "untracked",
+		"cap", "likely", "compat", "capns", "racy", "onfault", "untracked", "unfiltered",
 	};
 	size_t i;
 
@@ -90,22 +90,31 @@ static void wall_text(uint64_t ns, char *buf, size_t room)
 	snprintf(buf + len, room - len, ".%06u", (unsigned int)(ns % NS_PER_S / 1000));
 }
 
-static void time_column(FILE *out, const struct record *rec, const struct event_view *view)
+/* A time of the device, as the view wants it; what is none stays as it is. */
+static struct span time_text(struct span ts, const struct event_view *view, char *buf, size_t room)
 {
-	struct span ts = value_of(rec, "ts");
-	char buf[64];
 	uint64_t ns;
 
-	if (!span_time(ts, &ns)) {
-		plain_column(out, ts, 14);
-		return;
-	}
+	if (!span_time(ts, &ns))
+		return ts;
 	if (view->wall)
-		wall_text(ns + view->wall_offset_ns, buf, sizeof(buf));
+		wall_text(ns + view->wall_offset_ns, buf, room);
 	else
-		snprintf(buf, sizeof(buf), "%7" PRIu64 ".%06u", ns / NS_PER_S,
+		snprintf(buf, room, "%" PRIu64 ".%06u", ns / NS_PER_S,
 			 (unsigned int)(ns % NS_PER_S / 1000));
-	plain_column(out, span_of(buf), 14);
+	return span_of(buf);
+}
+
+/* Seconds since boot are aligned by their point as long as they have seven digits. */
+static void time_column(FILE *out, const struct record *rec, const struct event_view *view)
+{
+	char buf[64];
+	struct span ts = time_text(value_of(rec, "ts"), view, buf, sizeof(buf));
+	size_t used = 0;
+
+	if (ts.at == buf && ts.len < 14)
+		used = fprintf(out, "%*s", (int)(14 - ts.len), "");
+	pad_column(out, used + plain_string(out, ts), 14);
 }
 
 static void task_columns(FILE *out, const struct record *rec)
@@ -123,15 +132,30 @@ static void task_columns(FILE *out, const struct record *rec)
 	pad_column(out, used, 11);
 }
 
+static bool is_one_of(struct span name, const char *const *list)
+{
+	for (; *list; list++) {
+		if (span_is(name, *list))
+			return true;
+	}
+	return false;
+}
+
 static void size_column(FILE *out, const struct record *rec)
 {
+	static const char *const whole[] = { "mlockall", "munlockall", NULL };
+	static const char *const none[] = {
+		"brk", "shmat", "shmdt", "shmctl", "stack", "exec", "other", NULL
+	};
 	struct span call = value_of(rec, "call");
 	struct span len = value_of(rec, "len");
 	char buf[TEXT_SIZE_MAX];
 	uint64_t bytes;
 
-	if (span_is(call, "mlockall") || span_is(call, "munlockall"))
+	if (is_one_of(call, whole))
 		len = span_of("all");
+	else if (is_one_of(call, none) && span_is(len, "0"))
+		len = span_of("-");
 	else if (span_u64(len, &bytes))
 		len = span_of(size_text(bytes, buf));
 	plain_column(out, len, 7);
@@ -156,12 +180,15 @@ static void paint(FILE *out, const struct event_view *view, const char *code)
 
 static void result_column(FILE *out, const struct record *rec, const struct event_view *view)
 {
+	static const char *const none[] = { "stack", "exec", "other", "exit", NULL };
 	struct span result = value_of(rec, "errno");
 	bool failed = !span_is(result, "0") && !span_is(result, "-");
 
 	if (failed)
 		paint(out, view, "31");
-	plain_column(out, failed ? result : span_of("ok"), 7);
+	else
+		result = span_of(is_one_of(value_of(rec, "call"), none) ? "-" : "ok");
+	plain_column(out, result, 7);
 	if (failed)
 		paint(out, view, "0");
 }
@@ -172,14 +199,8 @@ static void kib(FILE *out, struct span number)
 	fputs(" KiB", out);
 }
 
-static void limit_details(FILE *out, const struct record *rec)
+static void limits(FILE *out, const struct record *rec)
 {
-	if (record_find(rec, "short_kb")) {
-		fputs(" by ", out);
-		kib(out, value_of(rec, "short_kb"));
-	}
-	if (has(rec, "call", "mlockall"))
-		fputs(", all that is mapped counted", out);
 	fputs(" (locked ", out);
 	kib(out, value_of(rec, "locked_kb"));
 	fputs(", limit ", out);
@@ -192,6 +213,26 @@ static void limit_details(FILE *out, const struct record *rec)
 	if (has(rec, "capns", "1"))
 		fputs(" but in another user namespace", out);
 	putc(')', out);
+}
+
+static void limit_details(FILE *out, const struct record *rec)
+{
+	if (record_find(rec, "short_kb")) {
+		fputs(" by ", out);
+		kib(out, value_of(rec, "short_kb"));
+	}
+	if (has(rec, "call", "mlockall"))
+		fputs(", all that is mapped counted", out);
+	limits(out, rec);
+}
+
+static void near_details(FILE *out, const struct record *rec)
+{
+	if (record_find(rec, "headroom_kb")) {
+		fputs(": ", out);
+		kib(out, value_of(rec, "headroom_kb"));
+	}
+	limits(out, rec);
 }
 
 static void perm_details(FILE *out, const struct record *rec)
@@ -237,7 +278,7 @@ static const struct reason {
 	{ "already", "already so, changed nothing", NULL },
 	{ "empty", "no page in the range, changed nothing", NULL },
 	{ "unlockable", "memory that is never locked, changed nothing", NULL },
-	{ "near_limit", "little is left under RLIMIT_MEMLOCK", NULL },
+	{ "near_limit", "little is left under RLIMIT_MEMLOCK", near_details },
 	{ "blocked", "never reached the kernel function", NULL },
 	{ "other", "for a reason the module does not know", NULL },
 };
@@ -290,6 +331,90 @@ static void change_text(FILE *out, const struct record *rec)
 	fputs(" locked", out);
 }
 
+/* The totals of a task. */
+static void exit_text(FILE *out, const struct record *rec)
+{
+	struct span held = value_of(rec, "held_kb");
+
+	plain_string(out, value_of(rec, "calls"));
+	fputs(has(rec, "calls", "1") ? " call, " : " calls, ", out);
+	plain_string(out, value_of(rec, "failures"));
+	fputs(" failed; at most ", out);
+	kib(out, value_of(rec, "peak_kb"));
+	fputs(" locked, ", out);
+	if (span_is(held, "0")) {
+		fputs("none at the end", out);
+		return;
+	}
+	kib(out, held);
+	fputs(has(rec, "delta_kb", "0") ? " at the end, kept by other threads" :
+	      " at the end, given back", out);
+}
+
+static void remap_text(FILE *out, const struct record *rec)
+{
+	struct span old = value_of(rec, "old_len");
+	char buf[TEXT_SIZE_MAX];
+	uint64_t bytes;
+
+	if (!span_u64(old, &bytes))
+		return;
+	fprintf(out, "was %s, ", size_text(bytes, buf));
+}
+
+/* What a record says of itself before it says what changed. */
+static const struct {
+	const char	*call;
+	const char	*words;
+	void		(*details)(FILE *out, const struct record *rec);
+} openings[] = {
+	{ "mremap", "", remap_text },
+	{ "stack", "a locked stack grew: ", NULL },
+	{ "exec", "memory of the old program given back: ", NULL },
+	{ "other", "by something that is not watched: ", NULL },
+};
+
+static void opening_text(FILE *out, const struct record *rec)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(openings); i++) {
+		if (!has(rec, "call", openings[i].call))
+			continue;
+		fputs(openings[i].words, out);
+		if (openings[i].details)
+			openings[i].details(out, rec);
+	}
+}
+
+static void repeat_text(FILE *out, const struct record *rec, const struct event_view *view)
+{
+	char buf[64];
+
+	if (!record_find(rec, "repeat"))
+		return;
+	fputs("; ", out);
+	plain_string(out, value_of(rec, "repeat"));
+	fputs(has(rec, "repeat", "1") ? " more time until " : " more times until ", out);
+	plain_string(out, time_text(value_of(rec, "last"), view, buf, sizeof(buf)));
+}
+
+static void namespace_text(FILE *out, const struct record *rec)
+{
+	struct span pid = value_of(rec, "ns_pid");
+	struct span tid = value_of(rec, "ns_tid");
+
+	if (!record_find(rec, "ns_pid"))
+		return;
+	fputs(" [in its namespace ", out);
+	plain_string(out, pid);
+	if (pid.len != tid.len || memcmp(pid.at, tid.at, pid.len)) {
+		putc('/', out);
+		plain_string(out, tid);
+	}
+	putc(']', out);
+}
+
 static void mark_text(FILE *out, const struct record *rec)
 {
 	if (has(rec, "compat", "1"))
@@ -298,14 +423,32 @@ static void mark_text(FILE *out, const struct record *rec)
 		fputs(" [overlapped with another call]", out);
 	if (has(rec, "untracked", "1"))
 		fputs(" [no account]", out);
+	namespace_text(out, rec);
+}
+
+static void what_text(FILE *out, const struct record *rec, const struct event_view *view)
+{
+	const struct field *why = record_find(rec, "why");
+
+	if (has(rec, "call", "exit")) {
+		exit_text(out, rec);
+	} else if (why) {
+		reason_text(out, rec, why->value);
+	} else {
+		opening_text(out, rec);
+		change_text(out, rec);
+	}
+	repeat_text(out, rec, view);
+	mark_text(out, rec);
 }
 
 static void loss_text(FILE *out, const struct record *rec, const struct event_view *view)
 {
 	paint(out, view, "33");
 	fprintf(out, "%8" PRIu64 "  *** %" PRIu64 " %s lost here: seq %" PRIu64 " to %" PRIu64
-		" overwritten before being read", rec->seq, rec->lost,
-		rec->lost == 1 ? "record" : "records", rec->seq, rec->last_seq);
+		" overwritten before being read%s", rec->seq, rec->lost,
+		rec->lost == 1 ? "record" : "records", rec->seq, rec->last_seq,
+		has(rec, "unfiltered", "1") ? ", perhaps not all of them asked for" : "");
 	paint(out, view, "0");
 	putc('\n', out);
 }
@@ -319,8 +462,6 @@ void event_text_header(FILE *out, const struct event_view *view)
 
 void event_text(FILE *out, const struct record *rec, const struct event_view *view)
 {
-	const struct field *why = record_find(rec, "why");
-
 	if (rec->kind == RECORD_LOSS) {
 		loss_text(out, rec, view);
 		return;
@@ -333,11 +474,7 @@ void event_text(FILE *out, const struct record *rec, const struct event_view *vi
 	plain_column(out, has(rec, "flags", "0") ? span_of("-") : value_of(rec, "flags"), 14);
 	result_column(out, rec, view);
 	duration_column(out, rec);
-	if (why)
-		reason_text(out, rec, why->value);
-	else
-		change_text(out, rec);
-	mark_text(out, rec);
+	what_text(out, rec, view);
 	putc('\n', out);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mlock2mon events: follow /dev/mlock2mon.
+ * mlock2mon events: follow /dev/mlock2mon, or lines that were taken from it.
  *
- * The file is always read without blocking, and all waiting is done in ppoll(),
- * where a signal can end it without a race.
+ * Of the device the library gives records, and they become lines here, so that
+ * both kinds of input go the same way from there on. Nothing is read that would
+ * block, and all waiting is done in ppoll(), where a signal can end it without a
+ * race.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "choose.h"
 #include "event.h"
+#include "libmlock2mon.h"
 #include "record.h"
 #include "tool.h"
 
@@ -39,15 +43,19 @@ struct options {
 	uint64_t		since;
 	bool			from_end;
 	bool			follow;
+	bool			map;
+	struct mlock2mon_filter	filter;
 };
 
-/* What was read and is not yet written: the beginning of a line, at most. */
+/* The device; or a file or pipe of lines, which may end. */
 struct input {
-	int	fd;
-	bool	device;		/* else a file or pipe of lines: no positions, may end */
-	char	*buf;
-	size_t	used;
-	size_t	room;
+	struct mlock2mon	*device;	/* or NULL */
+	int			fd;
+
+	/* Of lines, what was read and is not yet written: the beginning of one, at most. */
+	char			*buf;
+	size_t			used;
+	size_t			room;
 };
 
 /* What is told at the end. */
@@ -93,13 +101,22 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		{ "from-end",	no_argument,		NULL, 'e' },
 		{ "wall",	no_argument,		NULL, 'w' },
 		{ "device",	required_argument,	NULL, 'd' },
+		{ "map",	no_argument,		NULL, 'm' },
+		{ "call",	required_argument,	NULL, CHOOSE_CALL },
+		{ "pid",	required_argument,	NULL, CHOOSE_PID },
+		{ "uid",	required_argument,	NULL, CHOOSE_UID },
+		{ "cgroup",	required_argument,	NULL, CHOOSE_CGROUP },
+		{ "failed",	no_argument,		NULL, CHOOSE_FAILED },
+		{ "min-bytes",	required_argument,	NULL, CHOOSE_MIN_BYTES },
+		{ "min-time",	required_argument,	NULL, CHOOSE_MIN_TIME },
+		{ "near",	required_argument,	NULL, CHOOSE_NEAR },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool json = false, raw = false, since = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "njrs:ewd:h", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "njrs:ewd:mh", names, NULL)) != -1) {
 		switch (c) {
 		case 'n':
 			opt->follow = false;
@@ -124,9 +141,16 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		case 'd':
 			opt->path = optarg;
 			break;
+		case 'm':
+			opt->map = true;
+			break;
 		case 'h':
 			*help = true;
 			return true;
+		case CHOOSE_CALL ... CHOOSE_END - 1:
+			if (!choose(&opt->filter, c, optarg))
+				return false;
+			break;
 		default:
 			return false;
 		}
@@ -159,44 +183,94 @@ static bool want_colour(void)
 
 /* --- where to begin --- */
 
-static bool seek(const struct input *in, const struct options *opt)
+static bool no_such_place(struct mlock2mon *device, const struct options *opt)
 {
-	off_t end;
+	struct mlock2mon_info info;
 
-	if (opt->from_end) {
-		if (lseek(in->fd, 0, SEEK_END) >= 0)
-			return true;
-		fprintf(stderr, "mlock2mon: cannot go to the end of %s: %s\n", opt->path,
-			strerror(errno));
-		return false;
-	}
-	if (!in->device || !opt->since || lseek(in->fd, opt->since, SEEK_SET) >= 0)
-		return true;
-	if (errno != EINVAL) {
+	if (errno != EINVAL || mlock2mon_get_info(device, &info)) {
 		fprintf(stderr, "mlock2mon: cannot go to record %" PRIu64 ": %s\n", opt->since,
 			strerror(errno));
 		return false;
 	}
-	end = lseek(in->fd, 0, SEEK_END);
-	fprintf(stderr, "mlock2mon: there is no record %" PRIu64 " yet: the next one will be %jd\n",
-		opt->since, (intmax_t)end);
+	fprintf(stderr, "mlock2mon: there is no record %" PRIu64 " yet: the next one will be %"
+		PRIu64 "\n", opt->since, (uint64_t)info.next);
 	return false;
 }
 
-static bool open_input(struct input *in, const struct options *opt)
+static bool set_up_device(struct mlock2mon *device, const struct options *opt)
+{
+	if (mlock2mon_set_filter(device, &opt->filter)) {
+		fprintf(stderr, "mlock2mon: cannot choose records of %s: %s\n", opt->path,
+			strerror(errno));
+		return false;
+	}
+	if (opt->from_end && mlock2mon_seek(device, MLOCK2MON_SEEK_NEWEST, 0)) {
+		fprintf(stderr, "mlock2mon: cannot go to the end of %s: %s\n", opt->path,
+			strerror(errno));
+		return false;
+	}
+	if (opt->since && mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, opt->since))
+		return no_such_place(device, opt);
+	return true;
+}
+
+/* False, with ENOTTY if it is none of ours, but perhaps has lines. */
+static bool open_device(struct input *in, const struct options *opt)
 {
 	struct stat st;
 
+	if (stat(opt->path, &st))
+		return false;
+	if (!S_ISCHR(st.st_mode)) {
+		errno = ENOTTY;
+		return false;
+	}
+	in->device = mlock2mon_open(opt->path, opt->map ? MLOCK2MON_OPEN_MAP : 0);
+	if (!in->device)
+		return false;
+	in->fd = mlock2mon_fd(in->device);
+	return true;
+}
+
+static bool open_lines(struct input *in, const struct options *opt)
+{
 	in->fd = open(opt->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (in->fd < 0) {
 		tool_cannot_open(opt->path, MLOCK2MON_DEVICE);
 		return false;
 	}
-	in->device = !fstat(in->fd, &st) && S_ISCHR(st.st_mode);
-	in->used = 0;
+	if (opt->map || opt->filter.fields) {
+		fprintf(stderr, "mlock2mon: %s gives lines: only of the device can records be "
+			"chosen, or mapped\n", opt->path);
+		return false;
+	}
+	if (opt->from_end && lseek(in->fd, 0, SEEK_END) < 0) {
+		fprintf(stderr, "mlock2mon: cannot go to the end of %s: %s\n", opt->path,
+			strerror(errno));
+		return false;
+	}
 	in->room = FIRST_ROOM;
 	in->buf = tool_grow(NULL, in->room);
-	return seek(in, opt);
+	return true;
+}
+
+static bool open_input(struct input *in, const struct options *opt)
+{
+	if (open_device(in, opt))
+		return set_up_device(in->device, opt);
+	if (errno == ENOTTY || errno == ENOENT)
+		return open_lines(in, opt);
+	tool_cannot_open(opt->path, MLOCK2MON_DEVICE);
+	return false;
+}
+
+static void close_input(struct input *in)
+{
+	if (in->device)
+		mlock2mon_close(in->device);
+	else if (in->fd >= 0)
+		close(in->fd);
+	free(in->buf);
 }
 
 /* --- line by line --- */
@@ -267,7 +341,30 @@ enum progress {
 	FAIL,
 };
 
-static enum progress read_some(struct input *in, const struct options *opt, struct tally *tally)
+static enum progress read_failed(const struct options *opt)
+{
+	fprintf(stderr, "mlock2mon: cannot read %s: %s\n", opt->path, strerror(errno));
+	return FAIL;
+}
+
+static enum progress read_record(struct input *in, const struct options *opt, struct tally *tally)
+{
+	char line[MLOCK2MON_LINE_MAX];
+	struct mlock2mon_record rec;
+	size_t len;
+	int ret;
+
+	ret = mlock2mon_next(in->device, &rec);
+	if (ret < 0)
+		return read_failed(opt);
+	if (!ret)
+		return WAIT;
+	len = mlock2mon_format(line, sizeof(line), &rec);
+	do_line((struct span){ line, len - 1 }, true, opt, tally);
+	return tool_output_ok() ? MORE : FAIL;
+}
+
+static enum progress read_lines(struct input *in, const struct options *opt, struct tally *tally)
 {
 	ssize_t got;
 
@@ -286,10 +383,7 @@ static enum progress read_some(struct input *in, const struct options *opt, stru
 		return FINISHED;
 	if (errno == EAGAIN)
 		return WAIT;
-	if (errno == EINTR)
-		return MORE;
-	fprintf(stderr, "mlock2mon: cannot read %s: %s\n", opt->path, strerror(errno));
-	return FAIL;
+	return errno == EINTR ? MORE : read_failed(opt);
 }
 
 /*
@@ -319,7 +413,7 @@ static bool copy_events(struct input *in, const struct options *opt, struct tall
 	enum progress p;
 
 	while (!stop) {
-		p = read_some(in, opt, tally);
+		p = in->device ? read_record(in, opt, tally) : read_lines(in, opt, tally);
 		if (p == FAIL)
 			return false;
 		if (p == FINISHED) {
@@ -353,7 +447,7 @@ int events_main(const struct command *self, int argc, char **argv)
 {
 	struct options opt = { .path = MLOCK2MON_DEVICE, .follow = true };
 	struct tally tally = { 0 };
-	struct input in;
+	struct input in = { .fd = -1 };
 	bool help = false;
 	bool ok;
 
@@ -361,8 +455,10 @@ int events_main(const struct command *self, int argc, char **argv)
 		return tool_misused(self);
 	if (help)
 		return tool_help(self);
-	if (!open_input(&in, &opt))
+	if (!open_input(&in, &opt)) {
+		close_input(&in);
 		return TOOL_FAILED;
+	}
 
 	opt.view.colour = want_colour();
 	opt.view.wall_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
@@ -375,7 +471,6 @@ int events_main(const struct command *self, int argc, char **argv)
 	ok = tool_output_ok() && copy_events(&in, &opt, &tally);
 	ok = tool_finish(ok ? TOOL_DONE : TOOL_FAILED) == TOOL_DONE && !tally.unknown;
 	tell(&tally);
-	free(in.buf);
-	close(in.fd);
+	close_input(&in);
 	return ok ? TOOL_DONE : TOOL_FAILED;
 }

@@ -175,7 +175,8 @@ static struct balance add_calls(const struct counters *all)
 	size_t i;
 
 	for (i = 0; i < all->nr; i++) {
-		if (!is_call(&all->counter[i], &call))
+		/* Tasks that leave are counted there too, but call nothing. */
+		if (!is_call(&all->counter[i], &call) || span_is(call, "exit"))
 			continue;
 		sum.entries += counters_number(all, call, "entries");
 		sum.returns += counters_number(all, call, "returns");

@@ -6,7 +6,7 @@
 . "$SRC/selftests/witness.sh"
 
 rounds=7
-columns="pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes total_ns max_ns first last errno mlock2 mlock munlock mlockall munlockall"
+columns="pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes total_ns max_ns first last errno mlock2 mlock munlock mlockall munlockall related"
 
 # rows: those of tasks, without times and peak.
 rows() {

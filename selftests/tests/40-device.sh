@@ -6,11 +6,11 @@
 # shellcheck source=selftests/promises.sh
 . "$SRC/selftests/promises.sh"
 
-plan 87
+plan 86
 
 load ring_records=64
 log_mark
-relay 85 device
+relay 84 device
 check "the kernel log stays silent" log_silent
 unload
 check "nothing is left" nothing_left

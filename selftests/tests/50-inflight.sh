@@ -66,7 +66,7 @@ uptime_ns() {
 
 # records_of RET: how many records of hold there are with that result and at least $held_ns.
 records_of() {
-	records | awk -v pid="pid=$helper_pid" -v ret="ret=$1" -v least="${held_ns:-0}" '
+	call_records | awk -v pid="pid=$helper_pid" -v ret="ret=$1" -v least="${held_ns:-0}" '
 		$5 == pid && $12 == ret { split($14, dur, "="); n += dur[2] >= least + 0 }
 		END { print n + 0 }'
 }

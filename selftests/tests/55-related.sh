@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# With related=1: what mmap, munmap, mremap, brk, shared memory, a growing stack and
+# exec do to locked memory, as whole lines; and that calls which do nothing to it are
+# counted only.
+# shellcheck source=selftests/lib.sh
+. "${SRC:?}/selftests/lib.sh"
+# shellcheck source=selftests/promises.sh
+. "$SRC/selftests/promises.sh"
+# shellcheck source=selftests/witness.sh
+. "$SRC/selftests/witness.sh"
+
+kinds=(mmap munmap mremap brk shmat shmdt shmctl)
+
+# counts: entries of all kinds, and what of them is unaccounted for.
+entries() {
+	local kind
+
+	for kind in "${kinds[@]}"; do
+		stat_of "$kind.entries"
+	done | paste -sd ' '
+}
+
+add_up() {
+	local kind
+
+	for kind in "${kinds[@]}"; do
+		complete "$kind" || return
+	done
+}
+
+# inside WHAT: rows of /proc/mlock2mon/inflight, as pid call addr len flags.
+inside() {
+	awk -v pid="${helper_said#inside }" 'BEGIN { split(pid, part, " ") }
+		$1 == part[1] { print $5, $6, $7, $8 }' /proc/mlock2mon/inflight
+}
+
+seen_inside() {
+	[[ $(inside) == "$1" ]]
+}
+
+mapfile -t names < <(related --list)
+plan $((3 * ${#names[@]} + 14))
+
+load related=1 collapse=0
+{ related && related --int80 && related.m32; } >"$scratch/want" || bail "related cannot be run"
+drain "$scratch/all"
+of_calls "$scratch/all" >"$scratch/events"
+project "$scratch/events" >"$scratch/seen"
+judge "$scratch/seen" >"$scratch/verdicts"
+pronounce "$scratch/verdicts"
+check "events are numbered from 1 on, none is lost" unbroken "$scratch/all"
+check "entries = returns + in_flight + missed, of each call" add_up
+sed '0,/ why=limit/s/short_kb=8/short_kb=12/' "$scratch/seen" >"$scratch/doctored"
+judge "$scratch/doctored" >"$scratch/verdicts"
+is "$(grep -c '^bad ' "$scratch/verdicts")" \
+	"$(($(judge "$scratch/seen" | grep -c '^bad ') + 1))" "a changed number is noticed"
+
+# Nothing locked, nothing recorded.
+written=$(stat_of ring.written)
+before=$(entries)
+{ related --silent && related.m32 --silent; } || bail "related --silent: $?"
+is "$(($(stat_of ring.written) - written))" 0 "thousands of calls that lock nothing have no record"
+is "$(entries)" "$before" "and are not counted"
+check "so that entries = returns + in_flight + missed" add_up
+is "$(sed 1d /proc/mlock2mon/tasks)" "" "their tasks have no account"
+
+start_helper related --held
+check "mremap of locked memory that waits for a page is in inflight" \
+	wait_until seen_inside "mremap ${helper_said##* } 32768 0"
+is "$(stat_of mremap.in_flight)" 1 "and counted there"
+kill -KILL "$helper_pid"
+end_helper
+check "and not when it was killed" wait_until seen_inside ""
+start_helper related --much
+check "mmap that locks is in inflight" wait_until 30 \
+	seen_inside "mmap 0x40000000 134217728 PRIVATE|FIXED|ANONYMOUS|LOCKED"
+kill -KILL "$helper_pid"
+end_helper
+unload
+
+# Without it.
+load
+written=$(stat_of ring.written)
+{ related map_locked >"$scratch/said" && related --silent; } || bail "related: $(<"$scratch/said")"
+is "$(($(stat_of ring.written) - written))" 0 "related=0: none of it has a record"
+is "$(grep -cE '^(mmap|munmap|mremap|brk|shmat|shmdt|shmctl)\.entries [1-9]' "$stats")" 0 \
+	"related=0: none of it is counted"
+unload

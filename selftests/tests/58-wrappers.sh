@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Attempts that never reach the kernel's functions: why=blocked, where wrappers are watched.
+# shellcheck source=selftests/lib.sh
+. "${SRC:?}/selftests/lib.sh"
+# shellcheck source=selftests/promises.sh
+. "$SRC/selftests/promises.sh"
+
+work=$(mktemp -d)
+wrappers=$("$SRC/tools/mlock2mon-libc") || bail "the wrappers are not found"
+
+# facts: of each call by the program, without what nobody can know.
+facts() {
+	records | sed -nE 's/.* (call=[a-z0-9]+) .* comm="blocked" (addr=.*) dur_ns=[0-9]+ (locked_kb=[0-9]+ delta_kb=[-0-9]+) .* cgroup=[0-9]+(.*)/\1 \2 \3\4/p' |
+		sed "s/ addr=$1 / addr=PAGE /; s/ peak_kb=.*//"
+}
+
+# refused PARAMETER WORDS: loading fails, and the log says these words.
+refused() {
+	log_mark
+	! insmod "$MODULE" "$1" 2>"$work/err" || { rmmod mlock2mon; echo "it loads"; return 1; }
+	log_since
+	log_since | grep -qF "$2" && nothing_left
+}
+
+plan 16
+
+load "$wrappers"
+log_mark
+page=$(blocked errno)
+is "$(facts "$page")" "call=mlock addr=PAGE len=4096 flags=0 ret=0 errno=0 locked_kb=4 delta_kb=4
+call=mlock addr=PAGE len=12288 flags=0 ret=-1 errno=? locked_kb=4 delta_kb=0 why=blocked
+call=mlock2 addr=PAGE len=20480 flags=ONFAULT ret=-1 errno=? locked_kb=4 delta_kb=0 why=blocked
+call=munlock addr=PAGE len=4096 flags=0 ret=0 errno=0 locked_kb=0 delta_kb=-4
+call=exit addr=0x0 len=8192 flags=0 ret=0 errno=0 locked_kb=0 delta_kb=0 calls=2 failures=0" \
+	"what seccomp refuses is recorded as blocked, all else as ever"
+is "$(stat_of mlock.why.blocked) $(stat_of mlock2.why.blocked)" "1 1" "stats counts it"
+for call in mlock munlock; do
+	check "$call: entries = returns + in_flight + missed" complete $call
+done
+is "$(stat_of mlock2.entries)" 0 "what was blocked is no entry"
+
+page=$(blocked kill 2>"$work/err")
+is "$(facts "$page" | tail -n 3)" "call=mlock addr=PAGE len=4096 flags=0 ret=0 errno=0 locked_kb=4 delta_kb=4
+call=mlock addr=PAGE len=12288 flags=0 ret=-1 errno=? locked_kb=4 delta_kb=0 why=blocked
+call=exit addr=0x0 len=4096 flags=0 ret=0 errno=0 locked_kb=0 delta_kb=-4 calls=1 failures=0" \
+	"what seccomp kills a process for is recorded, too"
+check "stats tells that wrappers are watched" grep -q "^probe.libc active" "$stats"
+check "the kernel log is clean" log_clean
+unload
+check "nothing is left" nothing_left
+
+load
+page=$(blocked errno)
+is "$(facts "$page" | grep -c blocked)" 0 "without libc= such attempts are not seen"
+unload
+
+check "libc= without a place is refused by name" refused libc=/etc/passwd "libc=/etc/passwd"
+check "a file that is not there is refused by name" refused libc=/nowhere:mlock=1 "/nowhere"
+check "an unknown function is refused by name" refused "${wrappers%%:*}:open=0x10" "'open'"
+check "a bad offset is refused" refused "${wrappers%%:*}:mlock=here" "'mlock'"
+check "an offset past the end is refused" refused "${wrappers%%:*}:mlock=0x7fffffffff" "mlock"
+check "a second bad one takes back the first" refused "$wrappers,mlock=zero" "'mlock'"
