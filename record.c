@@ -207,7 +207,8 @@ static bool same_failure(const struct mlock2mon_record *a, const struct mlock2mo
 	return a->addr == b->addr && a->len == b->len && a->flags == b->flags &&
 	       a->call == b->call && a->ret == b->ret && a->why == b->why &&
 	       a->detail == b->detail && !((a->attr ^ b->attr) & ~PASSING) &&
-	       a->limit == b->limit && a->old_len == b->old_len && a->new_addr == b->new_addr && a->uid == b->uid &&
+	       a->limit == b->limit && a->old_len == b->old_len &&
+	       a->new_addr == b->new_addr && a->uid == b->uid &&
 	       !memcmp(a->comm, b->comm, sizeof(a->comm));
 }
 

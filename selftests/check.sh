@@ -193,8 +193,9 @@ chroots() {
 finish() {
 	awk '{ passed += $1; failed += $2; skipped += $3 }
 		END {
-			printf "%d passed, %d failed%s\n", passed, failed,
-				skipped ? ", " skipped " skipped" : ""
+			if (skipped)
+				printf "%d skipped\n", skipped
+			printf "%d passed, %d failed\n", passed, failed
 			exit failed > 0 || passed == 0
 		}' "$results"
 }
