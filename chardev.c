@@ -169,9 +169,6 @@ static size_t render(struct reader *reader, const void **bytes)
 		return sizeof(*rec);
 	}
 	*bytes = reader->line;
-	if (rec->call == MLOCK2MON_LOST)
-		return mlmon_format_loss(reader->line, sizeof(reader->line), rec->seq, rec->len,
-					 rec->attr & MLOCK2MON_ATTR_UNFILTERED);
 	return mlmon_format_record(reader->line, sizeof(reader->line), rec);
 }
 

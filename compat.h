@@ -86,17 +86,13 @@ static inline void mlmon_uprobe_del(struct mlmon_uprobe *probe)
 
 /* uprobe: Add data pointer to consumer handlers (v6.13). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define MLMON_UPROBE_HANDLER(name, consumer, regs)				\
-	int name(struct uprobe_consumer *consumer, struct pt_regs *regs, __u64 *data)
-#define MLMON_URETPROBE_HANDLER(name, consumer, regs)				\
-	int name(struct uprobe_consumer *consumer, unsigned long function,	\
-		 struct pt_regs *regs, __u64 *data)
+#define MLMON_UPROBE_ARGS	struct uprobe_consumer *consumer, struct pt_regs *regs, u64 *data
+#define MLMON_URETPROBE_ARGS	struct uprobe_consumer *consumer, unsigned long function, \
+				struct pt_regs *regs, u64 *data
 #else
-#define MLMON_UPROBE_HANDLER(name, consumer, regs)				\
-	int name(struct uprobe_consumer *consumer, struct pt_regs *regs)
-#define MLMON_URETPROBE_HANDLER(name, consumer, regs)				\
-	int name(struct uprobe_consumer *consumer, unsigned long function,	\
-		 struct pt_regs *regs)
+#define MLMON_UPROBE_ARGS	struct uprobe_consumer *consumer, struct pt_regs *regs
+#define MLMON_URETPROBE_ARGS	struct uprobe_consumer *consumer, unsigned long function, \
+				struct pt_regs *regs
 #endif
 
 /* exit: move and extend sched_process_exit() tracepoint (v6.16): before the mm is left. */

@@ -392,28 +392,18 @@ static size_t format_namespace(char *buf, size_t size, const struct mlock2mon_re
 	return scnprintf(buf, size, " ns_pid=%u ns_tid=%u", rec->ns_pid, rec->ns_tid);
 }
 
-/**
- * mlmon_format_loss() - the line of a loss
- * @buf: for the text
- * @size: of @buf; MLMON_LINE_MAX holds any line
- * @seq: the first record lost
- * @lost: how many
- * @unfiltered: there was a filter, and nobody knows what it would have kept back
- *
- * Context: any.
- * Return: the length of the line, its newline included.
- */
-size_t mlmon_format_loss(char *buf, size_t size, __u64 seq, __u64 lost, bool unfiltered)
+static size_t format_loss(char *buf, size_t size, const struct mlock2mon_record *rec)
 {
-	return scnprintf(buf, size, "lost=%llu seq=%llu..%llu%s\n", lost, seq, seq + lost - 1,
-			 unfiltered ? " unfiltered=1" : "");
+	return scnprintf(buf, size, "lost=%llu seq=%llu..%llu%s\n",
+			 rec->len, rec->seq, rec->seq + rec->len - 1,
+			 rec->attr & MLOCK2MON_ATTR_UNFILTERED ? " unfiltered=1" : "");
 }
 
 /**
  * mlmon_format_record() - the line of a record
  * @buf: for the text
  * @size: of @buf; MLMON_LINE_MAX holds any line
- * @rec: the record; or a loss, as in a binary stream
+ * @rec: the record, which may be a loss
  *
  * Context: any.
  * Return: the length of the line, its newline included.
@@ -423,8 +413,7 @@ size_t mlmon_format_record(char *buf, size_t size, const struct mlock2mon_record
 	size_t n;
 
 	if (rec->call == MLOCK2MON_LOST)
-		return mlmon_format_loss(buf, size, rec->seq, rec->len,
-					 rec->attr & MLOCK2MON_ATTR_UNFILTERED);
+		return format_loss(buf, size, rec);
 	n = scnprintf(buf, size, "seq=%llu ", rec->seq);
 	n += format_time(buf + n, size - n, "ts", rec->ts_ns);
 	n += format_caller(buf + n, size - n, rec);

@@ -31,7 +31,6 @@ const char *mlmon_errno_name(int error);
 size_t mlmon_format_comm(char *buf, const char *comm, bool escape_space);
 size_t mlmon_format_flags(char *buf, size_t size, unsigned int call, __u32 flags);
 size_t mlmon_format_record(char *buf, size_t size, const struct mlock2mon_record *rec);
-size_t mlmon_format_loss(char *buf, size_t size, __u64 seq, __u64 lost, bool unfiltered);
 
 #ifdef __KERNEL__
 static inline __u8 mlmon_page_shift(void)

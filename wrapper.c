@@ -63,7 +63,7 @@ static void note_attempt(struct mlmon_account *account, enum mlock2mon_call call
 		attempt->flight.flags = mlmon_abi_function_argument(regs, 2);
 }
 
-static MLMON_UPROBE_HANDLER(on_enter, consumer, regs)
+static int on_enter(MLMON_UPROBE_ARGS)
 {
 	const struct wrapper *wrapper = container_of(consumer, struct wrapper, probe.consumer);
 	struct mlmon_account *account;
@@ -76,7 +76,7 @@ static MLMON_UPROBE_HANDLER(on_enter, consumer, regs)
 	return 0;
 }
 
-static MLMON_URETPROBE_HANDLER(on_return, consumer, regs)
+static int on_return(MLMON_URETPROBE_ARGS)
 {
 	struct mlmon_account *account;
 

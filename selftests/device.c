@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "mlock2mon.h"
+#include "opened.h"
 #include "promise.h"
 
 #define PAGE		4096UL
@@ -45,32 +46,6 @@ static void call(unsigned int n)
 		need(!syscall(SYS_mlock2, page, PAGE, 0), "mlock2");
 		next++;
 	}
-}
-
-static int open_device(int flags)
-{
-	int fd = open(MLOCK2MON_DEVICE, O_RDONLY | flags);
-
-	need(fd != -1, "open " MLOCK2MON_DEVICE);
-	return fd;
-}
-
-static bool fails(long ret, int error)
-{
-	int got = errno;
-
-	if (ret == -1 && got == error)
-		return true;
-	note("returned %ld, %s, not %s", ret, ret == -1 ? strerrorname_np(got) : "no error",
-	     strerrorname_np(error));
-	return false;
-}
-
-static bool equal(long got, long want)
-{
-	if (got != want)
-		note("%ld, not %ld", got, want);
-	return got == want;
 }
 
 static bool below(unsigned long got, unsigned long limit)

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "mlock2mon.h"
+#include "opened.h"
 #include "promise.h"
 
 #define PAGE		4096UL
@@ -48,32 +49,6 @@ static u64 child_cgroup;
 static pid_t child_pid;
 
 /* ---- small things ---------------------------------------------------------------------- */
-
-static bool fails(long ret, int error)
-{
-	int got = errno;
-
-	if (ret == -1 && got == error)
-		return true;
-	note("returned %ld, %s, not %s", ret, ret == -1 ? strerrorname_np(got) : "no error",
-	     strerrorname_np(error));
-	return false;
-}
-
-static bool equal(u64 got, u64 want)
-{
-	if (got != want)
-		note("%llu, not %llu", got, want);
-	return got == want;
-}
-
-static int open_device(int flags)
-{
-	int fd = open(MLOCK2MON_DEVICE, O_RDONLY | flags);
-
-	need(fd != -1, "open " MLOCK2MON_DEVICE);
-	return fd;
-}
 
 static void set_format(int fd, __u32 format)
 {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mlock2mon.h"
+#include "opened.h"
 #include "promise.h"
 
 #define PAGE		4096UL
@@ -61,14 +62,6 @@ static void become_somebody(void)
 {
 	need(!setresgid(SOMEBODY, SOMEBODY, SOMEBODY) && !setresuid(SOMEBODY, SOMEBODY, SOMEBODY),
 	     "become somebody");
-}
-
-static int open_device(void)
-{
-	int fd = open(MLOCK2MON_DEVICE, O_RDONLY | O_NONBLOCK);
-
-	need(fd != -1, "open " MLOCK2MON_DEVICE);
-	return fd;
 }
 
 static long count_lines(int fd)
@@ -145,7 +138,7 @@ static int sent(void)
 		exit(0);
 	}
 	close(pair[1]);
-	fd = open_device();
+	fd = open_device(O_NONBLOCK);
 	send_fd(pair[0], fd);
 	need(waitpid(pid, &status, 0) == pid && !status, "wait for the receiver");
 	return 0;
@@ -153,7 +146,7 @@ static int sent(void)
 
 static int kept(void)
 {
-	int fd = open_device();
+	int fd = open_device(O_NONBLOCK);
 
 	need(dup2(fd, 3) == 3, "have file 3");
 	become_somebody();

@@ -38,6 +38,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #define PG		4096UL
 #define HUGE		(2UL << 20)
 #define ARENA		0x40000000UL
@@ -70,7 +72,7 @@ static const struct kind {
 #define NR_KINDS	((int)(sizeof(kinds) / sizeof(kinds[0])))
 
 struct worker {
-	uint64_t random;
+	struct random random;
 	int thread;
 	int left;		/* operations */
 	pthread_t pthread;
@@ -100,34 +102,16 @@ static void die(const char *what)
 	_exit(1);
 }
 
-static uint64_t next(struct worker *w)
-{
-	w->random ^= w->random << 13;
-	w->random ^= w->random >> 7;
-	w->random ^= w->random << 17;
-	return w->random * 0x2545f4914f6cdd1d >> 16;
-}
-
-static unsigned long below(struct worker *w, unsigned long n)
-{
-	return next(w) % n;
-}
-
-static bool one_in(struct worker *w, unsigned long n)
-{
-	return !below(w, n);
-}
-
 static uintptr_t some_page(struct worker *w)
 {
-	return ARENA + below(w, ARENA_PAGES) * PG;
+	return ARENA + below(&w->random, ARENA_PAGES) * PG;
 }
 
 static size_t some_len(struct worker *w)
 {
-	size_t len = (1 + below(w, one_in(w, 16) ? 64 : 4)) * PG;
+	size_t len = (1 + below(&w->random, one_in(&w->random, 16) ? 64 : 4)) * PG;
 
-	return one_in(w, 6) ? len - below(w, PG) : len;
+	return one_in(&w->random, 6) ? len - below(&w->random, PG) : len;
 }
 
 static void *some_place(struct worker *w)
@@ -193,7 +177,7 @@ static bool op_mlock(struct worker *w)
 
 static bool op_mlock2(struct worker *w)
 {
-	return !syscall(SYS_mlock2, some_page(w), some_len(w), below(w, 2));
+	return !syscall(SYS_mlock2, some_page(w), some_len(w), below(&w->random, 2));
 }
 
 static bool op_munlock(struct worker *w)
@@ -203,7 +187,7 @@ static bool op_munlock(struct worker *w)
 
 static bool op_mlockall(struct worker *w)
 {
-	return !syscall(SYS_mlockall, below(w, 8));
+	return !syscall(SYS_mlockall, below(&w->random, 8));
 }
 
 static bool op_munlockall(struct worker *w)
@@ -216,19 +200,19 @@ static bool op_mmap(struct worker *w)
 {
 	static const int extra[] = { 0, 0, MAP_LOCKED, MAP_POPULATE, MAP_LOCKED | MAP_POPULATE };
 	static const int prot[] = { RW, RW, RW, PROT_NONE, PROT_READ };
-	int flags = MAP_ANONYMOUS | MAP_FIXED | extra[below(w, 5)];
+	int flags = MAP_ANONYMOUS | MAP_FIXED | extra[below(&w->random, 5)];
 
-	size_t len = one_in(w, 4) ? ARENA_PAGES / 8 * PG : some_len(w);
+	size_t len = one_in(&w->random, 4) ? ARENA_PAGES / 8 * PG : some_len(w);
 
-	flags |= one_in(w, 4) ? MAP_SHARED : MAP_PRIVATE;
-	return mmap(some_place(w), len, prot[below(w, 5)], flags, -1, 0) != MAP_FAILED;
+	flags |= one_in(&w->random, 4) ? MAP_SHARED : MAP_PRIVATE;
+	return mmap(some_place(w), len, prot[below(&w->random, 5)], flags, -1, 0) != MAP_FAILED;
 }
 
 /* Where the kernel likes. */
 static bool op_mmap_anywhere(struct worker *w)
 {
 	size_t len = some_len(w);
-	void *p = mmap(NULL, len, RW, ANON | (one_in(w, 2) ? MAP_LOCKED : 0), -1, 0);
+	void *p = mmap(NULL, len, RW, ANON | (one_in(&w->random, 2) ? MAP_LOCKED : 0), -1, 0);
 
 	if (p == MAP_FAILED)
 		return false;
@@ -246,17 +230,18 @@ static bool op_huge(struct worker *w)
 {
 	void *at = (void *)HUGE_ARENA;
 
-	if (one_in(w, 3))
+	if (one_in(&w->random, 3))
 		return !munmap(at, HUGE);
-	if (one_in(w, 3))
+	if (one_in(&w->random, 3))
 		return !syscall(SYS_mlock, HUGE_ARENA, HUGE);
-	return mmap(at, HUGE, RW, ANON | MAP_FIXED | MAP_HUGETLB | (one_in(w, 2) ? MAP_LOCKED : 0),
+	return mmap(at, HUGE, RW,
+		    ANON | MAP_FIXED | MAP_HUGETLB | (one_in(&w->random, 2) ? MAP_LOCKED : 0),
 		    -1, 0) != MAP_FAILED;
 }
 
 static bool op_munmap(struct worker *w)
 {
-	return !munmap(some_place(w), one_in(w, 20) ? ARENA_PAGES / 2 * PG : some_len(w));
+	return !munmap(some_place(w), one_in(&w->random, 20) ? ARENA_PAGES / 2 * PG : some_len(w));
 }
 
 static bool op_mremap(struct worker *w)
@@ -265,7 +250,7 @@ static bool op_mremap(struct worker *w)
 	void *to = some_place(w);
 	int flags = 0;
 
-	switch (below(w, 4)) {
+	switch (below(&w->random, 4)) {
 	case 0:
 		break;
 	case 1:
@@ -290,7 +275,7 @@ static bool op_mremap(struct worker *w)
 
 static bool op_brk(struct worker *w)
 {
-	uintptr_t to = heap + below(w, 40) * PG + below(w, 2) * 100;
+	uintptr_t to = heap + below(&w->random, 40) * PG + below(&w->random, 2) * 100;
 
 	return (uintptr_t)syscall(SYS_brk, to) == to;
 }
@@ -303,13 +288,13 @@ static bool op_shm(struct worker *w)
 
 	if (id < 0)
 		return false;
-	if (one_in(w, 2))
+	if (one_in(&w->random, 2))
 		good = !shmctl(id, SHM_LOCK, NULL);
-	p = one_in(w, 2) ? shmat(id, some_place(w), SHM_REMAP) : shmat(id, NULL, 0);
+	p = one_in(&w->random, 2) ? shmat(id, some_place(w), SHM_REMAP) : shmat(id, NULL, 0);
 	good = p != (void *)-1;
-	if (one_in(w, 3))
+	if (one_in(&w->random, 3))
 		shmctl(id, SHM_UNLOCK, NULL);
-	if (good && (one_in(w, 2) || (uintptr_t)p < ARENA ||
+	if (good && (one_in(&w->random, 2) || (uintptr_t)p < ARENA ||
 		     (uintptr_t)p >= ARENA + ARENA_PAGES * PG))
 		good = !shmdt(p);
 	shmctl(id, IPC_RMID, NULL);
@@ -328,22 +313,23 @@ static bool op_stack(struct worker *w)
 
 	if (w->thread)
 		return false;
-	return touch((uintptr_t)&here - below(w, 200) * PG);
+	return touch((uintptr_t)&here - below(&w->random, 200) * PG);
 }
 
 static bool op_grow_down(struct worker *w)
 {
 	uintptr_t at = GROW_ARENA + w->thread * GROW_ROOM + GROW_ROOM / 2;
 
-	if (one_in(w, 3)) {
-		int flags = ANON | MAP_FIXED | MAP_GROWSDOWN | (one_in(w, 2) ? MAP_LOCKED : 0);
+	if (one_in(&w->random, 3)) {
+		int flags = ANON | MAP_FIXED | MAP_GROWSDOWN |
+			    (one_in(&w->random, 2) ? MAP_LOCKED : 0);
 
 		munmap((void *)(at - 64 * PG), 65 * PG);
 		return mmap((void *)at, PG, RW, flags, -1, 0) != MAP_FAILED;
 	}
-	if (one_in(w, 4))
+	if (one_in(&w->random, 4))
 		return !syscall(SYS_mlock2, at, PG, 0);
-	return touch(at - below(w, 32) * PG);
+	return touch(at - below(&w->random, 32) * PG);
 }
 
 static bool op_limit(struct worker *w)
@@ -352,7 +338,7 @@ static bool op_limit(struct worker *w)
 
 	if (getrlimit(RLIMIT_MEMLOCK, &limit))
 		die("getrlimit");
-	limit.rlim_cur = below(w, kinds[kind].limit_kb + 1) << 10;
+	limit.rlim_cur = below(&w->random, kinds[kind].limit_kb + 1) << 10;
 	if (limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
 	return !setrlimit(RLIMIT_MEMLOCK, &limit);
@@ -373,7 +359,7 @@ static void some_operations(struct worker *w, int count);
 
 static bool op_fork(struct worker *w)
 {
-	struct worker child = { .random = next(w) | 1 };
+	struct worker child = { .random.state = next(&w->random) | 1 };
 	int status, pid;
 
 	if (children)
@@ -385,9 +371,9 @@ static bool op_fork(struct worker *w)
 		children++;
 		markers = 0;
 		tell_solo();
-		some_operations(&child, below(&child, 12));
+		some_operations(&child, below(&child.random, 12));
 		make_marker();
-		if (one_in(&child, 3))
+		if (one_in(&child.random, 3))
 			kill(getpid(), SIGKILL);
 		_exit(0);
 	}
@@ -398,7 +384,7 @@ static bool op_fork(struct worker *w)
 /* A child with this memory: neither its end nor its exec gives anything back. */
 static bool op_vfork(struct worker *w)
 {
-	bool executes = one_in(w, 2);
+	bool executes = one_in(&w->random, 2);
 	int status, pid = vfork();
 
 	if (!pid) {
@@ -427,7 +413,7 @@ static bool op_exec(struct worker *w)
 	if (kinds[kind].threads > 1 && !children)
 		return false;
 	snprintf(number, sizeof(number), "%d", kind);
-	snprintf(state, sizeof(state), "%llu", (unsigned long long)next(w) | 1);
+	snprintf(state, sizeof(state), "%llu", (unsigned long long)next(&w->random) | 1);
 	snprintf(left, sizeof(left), "%d", w->left);
 	snprintf(mark, sizeof(mark), "%u", markers);
 	snprintf(deep, sizeof(deep), "%d", children);
@@ -460,7 +446,7 @@ static size_t choose(struct worker *w)
 
 	for (i = 0; i < NR_OPERATIONS; i++)
 		sum += operations[i].often;
-	at = below(w, sum);
+	at = below(&w->random, sum);
 	for (i = 0; at >= operations[i].often; i++)
 		at -= operations[i].often;
 	return i;
@@ -510,7 +496,7 @@ static void run_alone(struct worker *w)
 {
 	heap = ((uintptr_t)sbrk(0) + PG - 1) & -PG;
 	while (w->left > 0) {
-		some_operations(w, 1 + below(w, 10));
+		some_operations(w, 1 + below(&w->random, 10));
 		make_marker();
 	}
 }
@@ -526,7 +512,7 @@ static void run_threads(struct worker *first)
 	pthread_attr_setstacksize(&attr, 64 << 10);
 	heap = ((uintptr_t)sbrk(0) + 64 * PG) & -PG;
 	for (i = 0; i < threads; i++) {
-		w[i] = (struct worker){ next(first) | 1, i, first->left / threads, 0 };
+		w[i] = (struct worker){ { next(&first->random) | 1 }, i, first->left / threads, 0 };
 		if (i && pthread_create(&w[i].pthread, &attr, work, &w[i]))
 			die("pthread_create");
 	}
@@ -570,9 +556,9 @@ static void become(int number)
 
 static void run_kind(int number, uint64_t seed, int count)
 {
-	struct worker w = { .random = (seed * 1000 + number) * 2 + 1, .left = count };
+	struct worker w = { .random.state = (seed * 1000 + number) * 2 + 1, .left = count };
 
-	below(&w, 2);
+	below(&w.random, 2);
 	become(number);
 	if (kinds[number].threads > 1) {
 		run_threads(&w);
@@ -581,14 +567,14 @@ static void run_kind(int number, uint64_t seed, int count)
 		run_alone(&w);
 	}
 	/* Half of them end with their memory locked, as they are. */
-	if (one_in(&w, 2))
+	if (one_in(&w.random, 2))
 		syscall(SYS_munlockall);
 	_exit(0);
 }
 
 static int run_executed(char **argv)
 {
-	struct worker w = { .random = strtoull(argv[1], NULL, 10), .left = atoi(argv[2]) };
+	struct worker w = { .random.state = strtoull(argv[1], NULL, 10), .left = atoi(argv[2]) };
 
 	kind = atoi(argv[0]);
 	markers = strtoul(argv[3], NULL, 10);

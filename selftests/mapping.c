@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "mlock2mon.h"
+#include "opened.h"
 #include "promise.h"
 
 #define PAGE		4096UL
@@ -35,36 +36,18 @@ static void *page;
 static size_t size;
 static sigjmp_buf fault;
 
-static bool fails(long ret, int error)
-{
-	int got = errno;
-
-	if (ret == -1 && got == error)
-		return true;
-	note("returned %ld, %s, not %s", ret, ret == -1 ? strerrorname_np(got) : "no error",
-	     strerrorname_np(error));
-	return false;
-}
-
-static bool equal(u64 got, u64 want)
-{
-	if (got != want)
-		note("%llu, not %llu", got, want);
-	return got == want;
-}
-
 static void calls(int n)
 {
 	while (n--)
 		need(!syscall(SYS_mlock2, page, PAGE, 0), "mlock2");
 }
 
-static int open_device(void)
+static int open_binary(void)
 {
-	int fd = open(MLOCK2MON_DEVICE, O_RDONLY | O_NONBLOCK);
+	int fd = open_device(O_NONBLOCK);
 	__u32 binary = MLOCK2MON_FORMAT_BINARY;
 
-	need(fd != -1 && !ioctl(fd, MLOCK2MON_IOC_FORMAT, &binary), "open " MLOCK2MON_DEVICE);
+	need(!ioctl(fd, MLOCK2MON_IOC_FORMAT, &binary), "set the format");
 	return fd;
 }
 
@@ -171,7 +154,7 @@ static bool forced_by_tracer(void *p)
 	need(pid != -1, "fork");
 	if (!pid) {
 		munmap(p, size);
-		if (mmap(p, size, PROT_READ, MAP_SHARED | MAP_FIXED, open_device(), 0) != p)
+		if (mmap(p, size, PROT_READ, MAP_SHARED | MAP_FIXED, open_binary(), 0) != p)
 			_exit(1);
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
@@ -364,7 +347,7 @@ static void test_pinned(int fd)
 int main(void)
 {
 	struct sigaction action = { .sa_handler = on_fault };
-	int fd = open_device();
+	int fd = open_binary();
 
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);

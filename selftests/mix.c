@@ -25,6 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #define PG		4096UL
 #define ARENA		0x40000000UL
 #define ARENA_PAGES	96
@@ -59,30 +61,6 @@ struct tally {
 
 static struct tally *tally;
 static unsigned long calls_each = 200;
-
-struct random {
-	uint64_t state;
-};
-
-static uint64_t next(struct random *random)
-{
-	random->state ^= random->state << 13;
-	random->state ^= random->state >> 7;
-	random->state ^= random->state << 17;
-	return random->state * 0x2545f4914f6cdd1d >> 16;
-}
-
-static unsigned long below(struct random *random, unsigned long n)
-{
-	return next(random) % n;
-}
-
-static bool one_in(struct random *random, unsigned long n)
-{
-	return !below(random, n);
-}
-
-#define pick(random, array) ((array)[below(random, sizeof(array) / sizeof((array)[0]))])
 
 /* ---- arguments ------------------------------------------------------------------------ */
 

@@ -59,6 +59,16 @@ call_records() {
 	records | awk '$4 != "call=exit"'
 }
 
+# act_named WORD...: act does these, under a name that no other has, $actor.
+act_named() {
+	local said
+
+	actor="actor$((++actor_number))"
+	said=$(act name "$actor" "$@" 2>&1) || bail "act $*: $said"
+}
+actor=
+actor_number=0
+
 # areas_unnamed: vmalloc areas whose caller has no name; that of a module which is gone
 # has none. Some modules are like that from the start.
 areas_unnamed() {
@@ -77,6 +87,20 @@ nothing_left() {
 	(($(areas_unnamed) <= areas_before)) || left+=("vmalloc areas")
 	! grep -q '^mlock2mon ' /proc/modules || left+=("the module")
 	((${#left[@]} == 0)) || { echo "left: ${left[*]}"; return 1; }
+}
+
+# refused PARAMETER=VALUE ERRNO WORDS: not loaded, these WORDS are in what the log says
+# of it, and nothing is left behind.
+refused() {
+	local error
+
+	log_mark
+	error=$(modload load "$MODULE" "$1")
+	[[ $error != 0 ]] || modload unload >/dev/null
+	[[ $error = "$2" ]] || { echo "errno $error, not $2"; return 1; }
+	log_since | grep -F "mlock2mon: " | grep -qF -e "$3" ||
+		{ echo "expected: $3"; log_since; return 1; }
+	nothing_left
 }
 
 # start_helper COMMAND ...: a program that says a line and then waits for a line or the

@@ -66,19 +66,6 @@ soon() {
 	((best < 50000000))
 }
 
-# refused PARAMETER ERRNO MESSAGE: not loaded, said why, and nothing is left behind.
-refused() {
-	local error
-
-	log_mark
-	error=$(modload load "$MODULE" "$1")
-	[[ $error = 0 ]] && modload unload >/dev/null
-	[[ $error = "$2" ]] || { echo "errno $error, not $2"; return 1; }
-	log_since | sed 's/^\[[^]]*\] //' | grep -qxF -e "$3" ||
-		{ echo "expected: $3"; log_since; return 1; }
-	nothing_left
-}
-
 out_of_range() {
 	refused "$1" EINVAL "mlock2mon: $1 is out of range: $2"
 }

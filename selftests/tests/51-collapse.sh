@@ -32,13 +32,12 @@ shape() {
 
 # series SHAPE PROMISE WORD...: what act does has records of that shape.
 series() {
-	local want=$1 promise=$2 name="s$((++series_number))" said
+	local want=$1 promise=$2
 	shift 2
 
-	said=$(act name "$name" "$@" 2>&1) || bail "act $*: $said"
-	is "$(shape "$name")" "$want" "$promise"
+	act_named "$@"
+	is "$(shape "$actor")" "$want" "$promise"
 }
-series_number=0
 
 # in_time FROM TO FILE: each record covers a time of its own within these, no longer
 # than a second and a bit, and calls that can have happened in it.
@@ -98,17 +97,6 @@ series_of_threads() {
 			print threads " threads, " lines " records"
 			exit bad || threads != 4 || lines > 4 * (3 + last - first)
 		}'
-}
-
-# refused PARAMETER=VALUE: by name, and nothing is left.
-refused() {
-	local error
-
-	log_mark
-	error=$(modload load "$MODULE" "$1")
-	[[ $error != 0 ]] || modload unload >/dev/null
-	echo "$error: $(log_since)"
-	[[ $error = EINVAL ]] && log_since | grep -q "mlock2mon: .*${1%%=*}" && nothing_left
 }
 
 sum_of_deltas() {
@@ -182,7 +170,7 @@ is "$(shape single | tr ' ' '\n' | sort | uniq -c | tr -s ' ')" \
 	" 1 exit:500"$'\n'" 500 mlock2/0x10:1" "collapse=0: one record a call"
 unload
 
-check "collapse=2 is refused by name" refused collapse=2
-check "collapse=many is refused by name" refused collapse=many
-check "related=2 is refused by name" refused related=2
-check "related=-1 is refused by name" refused related=-1
+check "collapse=2 is refused by name" refused collapse=2 EINVAL collapse
+check "collapse=many is refused by name" refused collapse=many EINVAL collapse
+check "related=2 is refused by name" refused related=2 EINVAL related
+check "related=-1 is refused by name" refused related=-1 EINVAL related

@@ -15,23 +15,11 @@ reasons() {
 
 # shows PROMISE EXPECTED WORD...: what act does has these reasons.
 shows() {
-	local promise=$1 want=$2 name="n$((++number))" said
+	local promise=$1 want=$2
 	shift 2
 
-	said=$(act name "$name" "$@" 2>&1) || bail "act $*: $said"
-	is "$(reasons "$name")" "$want" "$promise"
-}
-number=0
-
-# refused PARAMETER=VALUE ERRNO: by name, and nothing is left.
-refused() {
-	local error
-
-	log_mark
-	error=$(modload load "$MODULE" "$1")
-	[[ $error != 0 ]] || modload unload >/dev/null
-	echo "$error: $(log_since)"
-	[[ $error = "$2" ]] && log_since | grep -q "mlock2mon: .*${1%%=*}" && nothing_left
+	act_named "$@"
+	is "$(reasons "$actor")" "$want" "$promise"
 }
 
 # filtered WORD...: from binary, of calls that binrec gets: locked_kb, detail and why.
@@ -59,7 +47,7 @@ shows "not without a limit" 60 limit none user map 32 lock 0 15
 shows "a limit that was lowered: nothing is left" \
 	$'60\n60 why=limit short_kb=32\n4 why=near_limit headroom_kb=4' \
 	limit 128 user map 32 lock 0 15 limit 32 over 1 15 1 exec \
-	name "n$((number + 1))" limit 8 map 4 lock 0 1
+	name "actor$((actor_number + 1))" limit 8 map 4 lock 0 1
 is "$(stat_of mlock2.why.near_limit) $(stat_of mlock2.failures)" \
 	"$(call_records | grep -c ' why=near_limit ') 2" "stats counts them, and not as failures"
 is "$(</sys/module/mlock2mon/parameters/near_kb)" 8 "the parameter can be read"
@@ -71,7 +59,7 @@ shows "near_kb=0, the default: nobody is told" $'60\n64' \
 is "$(filtered -n 4096)" "64 0 13" "a reader that asks is: less than 4 KiB left"
 is "$(filtered -n 4097)" $'60 4096 13\n64 0 13' "less than 4097 bytes: 4 KiB is less"
 is "$(filtered -n 1)" "64 0 13" "less than one byte"
-is "$(reasons n$number)" $'60\n64' "other readers see what they saw"
+is "$(reasons "$actor")" $'60\n64' "other readers see what they saw"
 is "$(filtered -n 8192 -t 1)" "" "no call of another process passes that filter as well"
 act name capable limit 64 map 32 lock 0 16
 act name unlimited limit none user map 32 lock 0 16
@@ -82,7 +70,7 @@ is "$(binrec -f 0x100)" "refused EINVAL" "and one with unknown fields"
 is "$(binrec -f 0x80)" "refused EINVAL" "and one without bytes"
 unload
 
-check "near_kb=-1 is refused by name" refused near_kb=-1 EINVAL
-check "near_kb=some is refused by name" refused near_kb=some EINVAL
-check "near_kb=1073741825 is refused by name" refused near_kb=1073741825 EINVAL
-check "near_kb=4294967304, 8 in 32 bits, is refused by name" refused near_kb=4294967304 ERANGE
+check "near_kb=-1 is refused by name" refused near_kb=-1 EINVAL near_kb
+check "near_kb=some is refused by name" refused near_kb=some EINVAL near_kb
+check "near_kb=1073741825 is refused by name" refused near_kb=1073741825 EINVAL near_kb
+check "near_kb=4294967304, 8 in 32 bits, is refused by name" refused near_kb=4294967304 ERANGE near_kb
