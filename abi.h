@@ -16,27 +16,36 @@ enum mlmon_abi {
 	MLMON_NR_ABIS
 };
 
+#ifndef CONFIG_X86_64
+#error "mlock2mon knows the system calls of x86-64 only"
+#endif
+
 #define MLMON_HAS_IA32		IS_ENABLED(CONFIG_IA32_EMULATION)
 
 /* The entry points take a pointer to the registers user space came with. */
-static inline void mlmon_abi_arguments(enum mlmon_abi abi, struct pt_regs *regs, u64 arg[6])
+static inline const struct pt_regs *mlmon_abi_user(struct pt_regs *regs)
 {
-	const struct pt_regs *user = (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
+	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
+}
 
-	if (abi == MLMON_ABI_X64) {
-		arg[0] = user->di;
-		arg[1] = user->si;
-		arg[2] = user->dx;
-		arg[3] = user->r10;
-		arg[4] = user->r8;
-		arg[5] = user->r9;
-	} else {
-		arg[0] = (u32)user->bx;
-		arg[1] = (u32)user->cx;
-		arg[2] = (u32)user->dx;
-		arg[3] = (u32)user->si;
-		arg[4] = (u32)user->di;
-		arg[5] = (u32)user->bp;
+static inline u64 mlmon_abi_argument(enum mlmon_abi abi, const struct pt_regs *user,
+				     unsigned int n)
+{
+	bool wide = abi == MLMON_ABI_X64;
+
+	switch (n) {
+	case 0:
+		return wide ? user->di : (u32)user->bx;
+	case 1:
+		return wide ? user->si : (u32)user->cx;
+	case 2:
+		return wide ? user->dx : (u32)user->dx;
+	case 3:
+		return wide ? user->r10 : (u32)user->si;
+	case 4:
+		return wide ? user->r8 : (u32)user->di;
+	default:
+		return wide ? user->r9 : (u32)user->bp;
 	}
 }
 

@@ -9,9 +9,13 @@
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
+#include "abi.h"
+#include "account.h"
+#include "caller.h"
+#include "compat.h"
 #include "filter.h"
 #include "internal.h"
-#include "why.h"
+#include "judge.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -32,7 +36,7 @@ static_assert(MLOCK2MON_STACK == 12 && MLOCK2MON_WHY_OTHER == 15);
 
 static atomic64_t overlap[1 << OVERLAP_BITS];
 
-static void overlap_enter(struct mlmon_pending *pending, struct mm_struct *mm)
+static __always_inline void overlap_enter(struct mlmon_pending *pending, struct mm_struct *mm)
 {
 	unsigned int place;
 	u64 after;
@@ -49,17 +53,48 @@ static void overlap_enter(struct mlmon_pending *pending, struct mm_struct *mm)
 	pending->racy = (u32)after > 1;
 }
 
-static bool overlap_leave(const struct mlmon_pending *pending)
+/* Did another call on the mm overlap with this one, so far? */
+static __always_inline bool overlapped(const struct mlmon_pending *pending)
 {
-	u64 after;
+	atomic64_t *place = &overlap[pending->flight.overlap - 1];
 
 	if (!pending->flight.overlap)
 		return false;
-	after = atomic64_dec_return(&overlap[pending->flight.overlap - 1]);
-	return pending->racy || (u32)(after >> 32) != pending->generation;
+	return pending->racy || (u32)(atomic64_read(place) >> 32) != pending->generation;
+}
+
+static __always_inline void overlap_leave(const struct mlmon_flight *flight)
+{
+	if (flight->overlap)
+		atomic64_dec(&overlap[flight->overlap - 1]);
 }
 
 /* ---- entry ------------------------------------------------------------------------------ */
+
+static __always_inline void enter(struct mlmon_pending *pending, bool track)
+{
+	struct mlmon_call_counts *counts;
+	struct mm_struct *mm = current->mm;
+
+	counts = &this_cpu_ptr(mlmon_counts)->call[pending->flight.call];
+	counts->armed++;
+	/* First: who comes from now on is known to overlap. */
+	overlap_enter(pending, mm);
+	pending->limit = rlimit(RLIMIT_MEMLOCK);
+	pending->change.before = READ_ONCE(mm->locked_vm);
+	pending->def_flags = READ_ONCE(mm->def_flags);
+	pending->account = NULL;
+	trace_mlock_enter(pending);
+	pending->flight.ts_ns = ktime_get_boot_fast_ns();
+	if (!track)
+		return;
+
+	pending->account = mlmon_task_get();
+	if (pending->account)
+		mlmon_account_enter(pending->account, &pending->flight);
+	else
+		counts->untracked++;
+}
 
 /**
  * mlmon_call_enter() - current enters a call
@@ -70,26 +105,7 @@ static bool overlap_leave(const struct mlmon_pending *pending)
  */
 void mlmon_call_enter(struct mlmon_pending *pending, bool track)
 {
-	struct mlmon_call_counts *counts;
-	struct mm_struct *mm = current->mm;
-
-	counts = &this_cpu_ptr(mlmon_counts)->call[pending->flight.call];
-	counts->armed++;
-	pending->limit = rlimit(RLIMIT_MEMLOCK);
-	pending->locked = READ_ONCE(mm->locked_vm);
-	pending->def_flags = READ_ONCE(mm->def_flags);
-	pending->account = NULL;
-	overlap_enter(pending, mm);
-	trace_mlock_enter(pending);
-	pending->flight.ts_ns = ktime_get_boot_fast_ns();
-	if (!track)
-		return;
-
-	pending->account = mlmon_task_get();
-	if (pending->account)
-		mlmon_task_enter(pending->account, &pending->flight);
-	else
-		counts->untracked++;
+	enter(pending, track);
 }
 NOKPROBE_SYMBOL(mlmon_call_enter);
 
@@ -102,32 +118,76 @@ NOKPROBE_SYMBOL(mlmon_call_enter);
 void mlmon_call_abandon(const struct mlmon_flight *flight)
 {
 	this_cpu_inc(mlmon_counts->call[flight->call].abandoned);
-	if (flight->overlap)
-		atomic64_dec(&overlap[flight->overlap - 1]);
+	overlap_leave(flight);
 }
+
+/* Which of the arguments a call of the family has. */
+static __always_inline void take_arguments(struct mlmon_flight *flight, u64 first, u64 second,
+					   u64 third)
+{
+	bool ranged = flight->call <= MLOCK2MON_MUNLOCK;
+
+	flight->addr = ranged ? first : 0;
+	flight->len = ranged ? second : 0;
+	flight->flags = flight->call == MLOCK2MON_MLOCK2 ? third :
+			flight->call == MLOCK2MON_MLOCKALL ? first : 0;
+}
+
+/**
+ * mlmon_call_count() - kprobe on an entry point of the mlock family
+ * @kp: of a struct mlmon_probe
+ * @regs: of the entry point
+ *
+ * Context: preemption disabled.
+ * Return: 0, nothing is changed.
+ */
+int mlmon_call_count(struct kprobe *kp, struct pt_regs *regs)
+{
+	const struct mlmon_probe *probe = container_of(kp, struct mlmon_probe, entry);
+	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
+
+	counts->call[probe->call].entries++;
+	counts->hit = probe;
+	if (mlmon_wrappers)
+		mlmon_wrapper_passed();
+	return 0;
+}
+NOKPROBE_SYMBOL(mlmon_call_count);
+
+/**
+ * mlmon_call_arm() - kretprobe on the same entry point, at the entry
+ * @ri: of a struct mlmon_probe
+ * @regs: of the entry point
+ *
+ * Context: preemption disabled.
+ * Return: 1 if the return need not be seen, 0 if it must.
+ */
+int mlmon_call_arm(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct mlmon_probe *probe = container_of(mlmon_kretprobe_of(ri),
+						       struct mlmon_probe, exit);
+	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
+	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
+	const struct pt_regs *user = mlmon_abi_user(regs);
+
+	if (counts->hit != probe || !current->mm)
+		return 1;
+	counts->hit = NULL;
+
+	pending->flight.call = probe->call;
+	take_arguments(&pending->flight, mlmon_abi_argument(probe->abi, user, 0),
+		       mlmon_abi_argument(probe->abi, user, 1),
+		       mlmon_abi_argument(probe->abi, user, 2));
+	pending->old_len = 0;
+	pending->new_addr = 0;
+	pending->asks = false;
+	pending->compat = in_ia32_syscall();
+	enter(pending, true);
+	return 0;
+}
+NOKPROBE_SYMBOL(mlmon_call_arm);
 
 /* ---- return ----------------------------------------------------------------------------- */
-
-/*
- * Who held mmap_lock last tells how far a call came: it takes the lock for
- * writing to change the map, and only then for reading to bring pages in. A
- * reader leaves its mark when it lets go, a writer leaves none. So the mark of
- * current can only be from bringing in; no mark, with nobody else about, means
- * that it was not reached. Not on PREEMPT_RT, nor where the debugging of
- * rwsems wipes the mark: then the other facts must do.
- */
-static enum mlmon_populated populated(struct mm_struct *mm)
-{
-#if !defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_DEBUG_RWSEMS)
-	unsigned long holder = atomic_long_read(&mm->mmap_lock.owner) & ~7UL;
-
-	if (holder == (unsigned long)current)
-		return MLMON_POPULATE_YES;
-	if (!holder && atomic_read(&mm->mm_users) <= 1)
-		return MLMON_POPULATE_NO;
-#endif
-	return MLMON_POPULATE_UNKNOWN;
-}
 
 static bool asked_onfault(const struct mlmon_pending *pending)
 {
@@ -141,8 +201,23 @@ static bool asked_onfault(const struct mlmon_pending *pending)
 	}
 }
 
-static void fill_call(struct mlock2mon_record *rec, const struct mlmon_pending *pending, u64 now,
-		      s64 ret)
+static __always_inline u16 attributes(const struct mlmon_pending *pending)
+{
+	u16 attr = mlmon_caller_capability();
+
+	if (pending->compat)
+		attr |= MLOCK2MON_ATTR_COMPAT;
+	if (asked_onfault(pending))
+		attr |= MLOCK2MON_ATTR_ONFAULT;
+	if (pending->racy)
+		attr |= MLOCK2MON_ATTR_RACY;
+	if (!pending->account)
+		attr |= MLOCK2MON_ATTR_UNTRACKED;
+	return attr;
+}
+
+static __always_inline void fill_call(struct mlock2mon_record *rec,
+				      const struct mlmon_pending *pending, s64 ret, u64 now)
 {
 	const struct mlmon_flight *flight = &pending->flight;
 
@@ -155,90 +230,37 @@ static void fill_call(struct mlock2mon_record *rec, const struct mlmon_pending *
 	rec->call = flight->call;
 	rec->ret = ret;
 	rec->limit = pending->limit;
-	rec->attr = mlmon_record_capability();
+	rec->locked = pending->change.after << PAGE_SHIFT;
+	rec->delta = pending->change.delta * (s64)PAGE_SIZE;
 	rec->old_len = pending->old_len;
 	rec->new_addr = pending->new_addr;
-	if (pending->compat)
-		rec->attr |= MLOCK2MON_ATTR_COMPAT;
-	if (asked_onfault(pending))
-		rec->attr |= MLOCK2MON_ATTR_ONFAULT;
-	if (pending->racy)
-		rec->attr |= MLOCK2MON_ATTR_RACY;
+	rec->attr = attributes(pending);
 }
 
-static bool has_huge_pages(struct mm_struct *mm)
+static __always_inline void fill_why(struct mlock2mon_record *rec,
+				     const struct mlmon_pending *pending, s64 ret)
 {
-#ifdef CONFIG_HUGETLB_PAGE
-	return atomic_long_read(&mm->hugetlb_usage);
-#else
-	return false;
-#endif
-}
-
-/*
- * Where a look at the map settles what is left open otherwise: the several
- * kinds of ENOMEM, and a success that changed nothing in a process that has
- * huge pages, which are never locked. All else is not worth the time.
- */
-static bool worth_a_look(const struct mlmon_facts *facts, struct mm_struct *mm)
-{
-	if (facts->call > MLOCK2MON_MUNLOCK)
-		return false;
-	if (facts->ret)
-		return facts->ret == -ENOMEM;
-	return facts->after == facts->before && has_huge_pages(mm);
-}
-
-static void look_at_range(struct mlmon_facts *facts, struct mm_struct *mm)
-{
-	struct mlmon_map map;
-
-	mlmon_map_look(mm, mlmon_page_addr(facts), mlmon_page_len(facts), &map);
-	facts->looked = map.known;
-	facts->overlap = map.locked >> PAGE_SHIFT;
-	facts->hole = map.hole;
-	facts->shared = facts->shared || (map.known && !map.alone);
-}
-
-static void fill_memory(struct mlock2mon_record *rec, const struct mlmon_pending *pending,
-			const struct mlmon_change *change)
-{
-	struct mm_struct *mm = current->mm;
-	struct mlmon_facts facts = {
-		.addr		= rec->addr,
-		.len		= rec->len,
-		.old_len	= pending->old_len,
-		.ret		= rec->ret,
-		.before		= change->before,
-		.after		= change->after,
-		.total_vm	= READ_ONCE(mm->total_vm),
-		.limit		= rec->limit,
-		.map_count	= READ_ONCE(mm->map_count),
-		.max_map_count	= mlmon_max_map_count ? READ_ONCE(*mlmon_max_map_count) : 0,
-		.flags		= rec->flags,
-		.call		= rec->call,
-		.populated	= rec->ret < 0 ? populated(mm) : MLMON_POPULATE_UNKNOWN,
-		.page_shift	= PAGE_SHIFT,
-		.cap		= rec->attr & MLOCK2MON_ATTR_CAP,
-		.asks		= pending->asks,
-		.shared		= pending->shared || atomic_read(&mm->mm_users) > 1,
-		.future_changed	= (READ_ONCE(mm->def_flags) ^ pending->def_flags) &
-				  (VM_LOCKED | VM_LOCKONFAULT),
-	};
 	struct mlmon_verdict verdict;
 
-	if (worth_a_look(&facts, mm))
-		look_at_range(&facts, mm);
-	verdict = mlmon_why(&facts);
-
-	rec->locked = change->after << PAGE_SHIFT;
-	rec->delta = change->delta * (s64)PAGE_SIZE;
+	if (ret || pending->flight.call >= MLMON_NR_FAMILY || mlmon_has_huge_pages(current->mm))
+		verdict = mlmon_judge(pending, ret, rec->attr & MLOCK2MON_ATTR_CAP);
+	else
+		verdict = mlmon_judge_success(pending);
 	rec->why = verdict.why;
 	rec->detail = verdict.detail;
 	if (verdict.likely)
 		rec->attr |= MLOCK2MON_ATTR_LIKELY;
 	if (mlmon_near_bytes && mlmon_near_limit(rec, mlmon_near_bytes))
 		mlmon_mark_near_limit(rec);
+}
+
+/* The record of a return in @rec, which may be a slot of the ring. */
+static __always_inline void fill(struct mlock2mon_record *rec, const struct mlmon_pending *pending,
+				 s64 ret, u64 now)
+{
+	fill_call(rec, pending, ret, now);
+	mlmon_caller_fill(rec, pending->account);
+	fill_why(rec, pending, ret);
 }
 
 static enum mlmon_errno errno_index(s64 ret)
@@ -259,7 +281,8 @@ static enum mlmon_errno errno_index(s64 ret)
 	}
 }
 
-static void count_return(struct mlmon_call_counts *counts, const struct mlock2mon_record *rec)
+static __always_inline void count_return(struct mlmon_call_counts *counts,
+					 const struct mlock2mon_record *rec)
 {
 	counts->returns++;
 	counts->why[rec->why]++;
@@ -270,17 +293,66 @@ static void count_return(struct mlmon_call_counts *counts, const struct mlock2mo
 	}
 }
 
-/* What became of the locked memory. False if a related call is not worth a record. */
-static bool find_change(struct mlmon_pending *pending, bool racy, s64 ret,
-			struct mlmon_change *change)
+static __always_inline void book(const struct mlmon_pending *pending,
+				 const struct mlock2mon_record *rec, u64 seq)
 {
-	change->before = pending->locked;
-	if (!mlmon_related) {
-		change->after = READ_ONCE(current->mm->locked_vm);
-		change->delta = change->after - change->before;
-		return true;
+	count_return(&this_cpu_ptr(mlmon_counts)->call[rec->call], rec);
+	if (pending->account)
+		mlmon_account_leave(pending->account, rec);
+	trace_mlock_exit(rec, seq);
+}
+
+/* A failure that may repeat the one before: it has no slot until that is known. */
+static noinline void leave_failed(const struct mlmon_pending *pending, s64 ret, u64 now)
+{
+	struct mlock2mon_record *rec = &this_cpu_ptr(mlmon_counts)->scratch;
+	struct mlmon_claim claim;
+
+	fill(rec, pending, ret, now);
+	if (mlmon_record_repeats(pending->account, rec)) {
+		book(pending, rec, 0);
+		return;
 	}
-	mlmon_ledger_settle(current->mm, racy, change);
+	claim = mlmon_ring_begin(&mlmon_ring);
+	book(pending, rec, claim.seq);
+	if (claim.slot) {
+		mlmon_record_copy(claim.slot, rec);
+		mlmon_ring_end(&mlmon_ring, claim);
+	}
+}
+
+static __always_inline void leave(const struct mlmon_pending *pending, s64 ret, u64 now)
+{
+	struct mlock2mon_record *rec;
+	struct mlmon_claim claim;
+
+	if (ret < 0 && mlmon_collapse && pending->account) {
+		leave_failed(pending, ret, now);
+		return;
+	}
+	if (pending->account && pending->account->series.open)
+		mlmon_record_end_series(pending->account);
+	claim = mlmon_ring_begin(&mlmon_ring);
+	rec = claim.slot ? claim.slot : &this_cpu_ptr(mlmon_counts)->scratch;
+	fill(rec, pending, ret, now);
+	book(pending, rec, claim.seq);
+	if (claim.slot)
+		mlmon_ring_end(&mlmon_ring, claim);
+}
+
+/* Is a related call worth a record? Of what changed unseen, one is made first. */
+static bool settle(struct mlmon_pending *pending, s64 ret)
+{
+	struct mlmon_change *change = &pending->change;
+	struct mlmon_bucket *bucket;
+
+	/* Who enters after the question still finds this call inside. */
+	bucket = mlmon_ledger_lock(current->mm);
+	pending->racy = overlapped(pending);
+	mlmon_ledger_settle(bucket, current->mm, pending->racy, change);
+	mlmon_ledger_unlock(bucket);
+	overlap_leave(&pending->flight);
+
 	if (change->strange && !pending->account)
 		pending->account = mlmon_task_get();
 	if (change->strange)
@@ -291,58 +363,32 @@ static bool find_change(struct mlmon_pending *pending, bool racy, s64 ret,
 	return pending->flight.call == MLOCK2MON_MREMAP && ret == -EAGAIN;
 }
 
-/* The record of a return in @rec. @rec may be a slot of the ring. */
-static void fill(struct mlock2mon_record *rec, const struct mlmon_pending *pending,
-		 const struct mlmon_change *change, s64 ret, u64 now)
+static noinline void leave_settled(struct mlmon_pending *pending, s64 ret, u64 now)
 {
-	fill_call(rec, pending, now, ret);
-	mlmon_record_caller(rec, pending->account);
-	fill_memory(rec, pending, change);
-}
-
-static void book(const struct mlmon_pending *pending, const struct mlock2mon_record *rec, u64 seq)
-{
-	count_return(&this_cpu_ptr(mlmon_counts)->call[rec->call], rec);
-	if (pending->account)
-		mlmon_task_leave(pending->account, rec);
-	trace_mlock_exit(rec, seq);
-}
-
-/* A failure that may repeat the one before: it has no slot until that is known. */
-static void leave_failed(const struct mlmon_pending *pending, const struct mlmon_change *change,
-			 s64 ret, u64 now)
-{
-	struct mlock2mon_record *rec = &this_cpu_ptr(mlmon_counts)->scratch;
-	struct mlock2mon_record *slot;
-	u64 seq = 0;
-
-	fill(rec, pending, change, ret, now);
-	if (mlmon_record_repeats(pending->account, rec)) {
-		book(pending, rec, 0);
+	if (!settle(pending, ret)) {
+		if (pending->account)
+			mlmon_account_land(pending->account);
+		this_cpu_inc(mlmon_counts->call[pending->flight.call].returns);
 		return;
 	}
-	slot = mlmon_ring_begin(&mlmon_ring, &seq);
-	book(pending, rec, seq);
-	if (slot) {
-		mlmon_record_copy(slot, rec);
-		mlmon_ring_end(&mlmon_ring, slot, seq);
-	}
+	if (!pending->account && pending->flight.call >= MLMON_NR_FAMILY)
+		pending->account = mlmon_task_get();
+	leave(pending, ret, now);
 }
 
-static void leave(const struct mlmon_pending *pending, const struct mlmon_change *change, s64 ret,
-		  u64 now)
+static __always_inline void leave_call(struct mlmon_pending *pending, s64 ret)
 {
-	struct mlock2mon_record *slot, *rec;
-	u64 seq;
+	u64 now = ktime_get_boot_fast_ns();
 
-	if (pending->account && pending->account->series.open)
-		mlmon_record_end_series(pending->account);
-	slot = mlmon_ring_begin(&mlmon_ring, &seq);
-	rec = slot ? slot : &this_cpu_ptr(mlmon_counts)->scratch;
-	fill(rec, pending, change, ret, now);
-	book(pending, rec, seq);
-	if (slot)
-		mlmon_ring_end(&mlmon_ring, slot, seq);
+	if (mlmon_related) {
+		leave_settled(pending, ret, now);
+		return;
+	}
+	pending->racy = overlapped(pending);
+	overlap_leave(&pending->flight);
+	pending->change.after = READ_ONCE(current->mm->locked_vm);
+	pending->change.delta = pending->change.after - pending->change.before;
+	leave(pending, ret, now);
 }
 
 /**
@@ -354,22 +400,21 @@ static void leave(const struct mlmon_pending *pending, const struct mlmon_change
  */
 void mlmon_call_leave(struct mlmon_pending *pending, s64 ret)
 {
-	u64 now = ktime_get_boot_fast_ns();
-	bool racy = overlap_leave(pending);
-	struct mlmon_change change;
-
-	if (!find_change(pending, racy, ret, &change)) {
-		if (pending->account)
-			mlmon_task_land(pending->account);
-		this_cpu_inc(mlmon_counts->call[pending->flight.call].returns);
-		return;
-	}
-	pending->racy = racy;
-	if (!pending->account && pending->flight.call >= MLMON_NR_FAMILY)
-		pending->account = mlmon_task_get();
-	if (ret < 0 && mlmon_collapse && pending->account)
-		leave_failed(pending, &change, ret, now);
-	else
-		leave(pending, &change, ret, now);
+	leave_call(pending, ret);
 }
 NOKPROBE_SYMBOL(mlmon_call_leave);
+
+/**
+ * mlmon_call_return() - kretprobe on an entry point of the mlock family, at the return
+ * @ri: from mlmon_call_arm()
+ * @regs: of the return
+ *
+ * Context: preemption disabled; current has an mm.
+ * Return: 0, nothing is changed.
+ */
+int mlmon_call_return(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	leave_call((struct mlmon_pending *)ri->data, (long)regs_return_value(regs));
+	return 0;
+}
+NOKPROBE_SYMBOL(mlmon_call_return);

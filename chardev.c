@@ -446,8 +446,8 @@ static const struct vm_operations_struct map_ops = {
  * is gone, so mprotect() is refused, and a debugger may force a write only into private
  * memory, where it would get a copy; private mappings are refused.
  *
- * A child does not inherit it, since it may have given its privileges up. The mapping
- * holds the file, and the file the module.
+ * A child does not inherit it unless its parent wants so, since it may have given its
+ * privileges up. The mapping holds the file, and the file the module.
  */
 static int device_mmap(struct file *file, struct vm_area_struct *vma)
 {

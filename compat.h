@@ -56,21 +56,26 @@ struct mlmon_uprobe {
 	struct uprobe		*uprobe;	/* of kernels that give one */
 };
 
-/* uprobes: make uprobe_register() return struct uprobe * (v6.12). */
+/*
+ * uprobes: make uprobe_register() return struct uprobe * (v6.12). None of them keeps the
+ * file or its mount: the caller must, from before the first to after the last.
+ */
 static inline int mlmon_uprobe_add(struct mlmon_uprobe *probe, struct inode *inode, loff_t offset)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	int ret;
+
 	probe->uprobe = uprobe_register(inode, offset, 0, &probe->consumer);
-	return PTR_ERR_OR_ZERO(probe->uprobe);
+	ret = PTR_ERR_OR_ZERO(probe->uprobe);
 #else
 	int ret = uprobe_register(inode, offset, &probe->consumer);
+#endif
 
 	if (ret)
 		return ret;
-	probe->inode = igrab(inode);
+	probe->inode = inode;
 	probe->offset = offset;
 	return 0;
-#endif
 }
 
 static inline void mlmon_uprobe_del(struct mlmon_uprobe *probe)
@@ -80,7 +85,6 @@ static inline void mlmon_uprobe_del(struct mlmon_uprobe *probe)
 	uprobe_unregister_sync();
 #else
 	uprobe_unregister(probe->inode, probe->offset, &probe->consumer);
-	iput(probe->inode);
 #endif
 }
 

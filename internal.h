@@ -13,12 +13,14 @@
 #include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/irq_work.h>
+#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/seqlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include "abi.h"
 #include "format.h"
 #include "mlock2mon.h"
 
@@ -53,12 +55,25 @@ struct mlmon_call_counts {
 	u64	bucket[MLMON_NR_BUCKETS];
 };
 
+/* What a task does not change while it lives, or until it makes an exec. */
+struct mlmon_identity {
+	u64	start_ns;
+	u64	leader_start_ns;
+	u64	parent_start_ns;
+	u32	ppid;
+	u32	ns_pid;
+	u32	ns_tid;
+	u32	ns_ppid;
+	u32	pid_ns;
+};
+
 struct mlmon_probe;
 
 /* Written by its own processor with preemption disabled, read by any. */
 struct mlmon_counts {
 	const struct mlmon_probe	*hit;	/* entry counted, return not yet armed */
 	struct mlock2mon_record		scratch;	/* for a record that may have no slot */
+	struct mlmon_identity		stranger;	/* of a task without an account */
 	u64				collapsed;	/* returns that share a record */
 	struct mlmon_call_counts	call[MLOCK2MON_NR_CALLS];
 };
@@ -113,24 +128,6 @@ struct mlmon_totals {
 	s32	error;			/* of the last failure */
 };
 
-/* What a task does not change while it has an account. */
-struct mlmon_identity {
-	u64	start_ns;
-	u64	leader_start_ns;
-	u64	parent_start_ns;
-	u32	ppid;
-	u32	ns_pid;
-	u32	ns_tid;
-	u32	ns_ppid;
-	u32	pid_ns;
-};
-
-/* A wrapper of the C library was entered, see wrapper.c; flight.ts_ns is 0 if not. */
-struct mlmon_attempt {
-	struct mlmon_flight	flight;
-	u64			calls;	/* of the task, before */
-};
-
 /* Failures that repeat a task's last one exactly, since they were last reported. */
 struct mlmon_series {
 	bool			open;	/* the last record of the task was a failure */
@@ -160,13 +157,13 @@ struct mlmon_account {
 	char				comm[TASK_COMM_LEN];
 	u64				cgroup;
 	u64				peak;	/* bytes, since exec */
-	u64				high;	/* bytes, ever */
+	u64				past_peak;	/* bytes, before */
 	s32				error;	/* of the last failure */
 	struct mlmon_flight		flight;
 	struct mlmon_totals		call[MLMON_NR_TOTALS];
 
 	/* ---- the task's alone */
-	struct mlmon_attempt		attempt;
+	struct mlmon_flight		attempt;	/* see wrapper.c */
 	struct mlmon_series		series;
 };
 
@@ -185,18 +182,16 @@ int mlmon_task_init(unsigned int max_tasks);
 void mlmon_task_exit(void);
 struct mlmon_account *mlmon_task_find(const struct task_struct *task);
 struct mlmon_account *mlmon_task_get(void);
-void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *flight);
-void mlmon_task_land(struct mlmon_account *account);
-void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_record *rec);
 void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task);
 void mlmon_task_del(struct mlmon_account *account);
-u64 mlmon_task_cgroup(void);
 void mlmon_task_identify(struct mlmon_identity *identity);
 void mlmon_task_sum(const struct mlmon_account *account, struct mlmon_totals *sum);
 bool mlmon_task_next(struct mlmon_task_cursor *cursor, struct mlmon_account *copy);
 void mlmon_task_count(struct mlmon_task_counts *counts);
 
 /* ---- ledger.c: what the records say is locked ------------------------------------------ */
+
+struct mlmon_bucket;
 
 /* What a call did to the locked memory of its mm, pages. */
 struct mlmon_change {
@@ -208,7 +203,10 @@ struct mlmon_change {
 
 int mlmon_ledger_init(unsigned int entries);
 void mlmon_ledger_exit(void);
-void mlmon_ledger_settle(const struct mm_struct *mm, bool racy, struct mlmon_change *change);
+struct mlmon_bucket *mlmon_ledger_lock(const struct mm_struct *mm);
+void mlmon_ledger_unlock(struct mlmon_bucket *bucket);
+void mlmon_ledger_settle(struct mlmon_bucket *bucket, const struct mm_struct *mm, bool racy,
+			 struct mlmon_change *change);
 bool mlmon_ledger_maybe(const struct mm_struct *mm);
 bool mlmon_ledger_close(const struct mm_struct *mm, u64 locked, u64 *known);
 u64 mlmon_ledger_refused(void);
@@ -246,10 +244,16 @@ struct mlmon_ring {
 
 extern struct mlmon_ring mlmon_ring;
 
+/* A sequence number, and the slot to be filled for it; NULL if the record was given up. */
+struct mlmon_claim {
+	struct mlock2mon_record	*slot;
+	u64			seq;
+};
+
 int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id);
 void mlmon_ring_exit(struct mlmon_ring *ring);
-struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq);
-void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq);
+struct mlmon_claim mlmon_ring_begin(struct mlmon_ring *ring);
+void mlmon_ring_end(struct mlmon_ring *ring, struct mlmon_claim claim);
 bool mlmon_ring_read(struct mlmon_ring *ring, u64 *seq, u64 *lost, struct mlock2mon_record *out);
 bool mlmon_ring_lost(struct mlmon_ring *ring, u64 seq);
 bool mlmon_ring_readable(struct mlmon_ring *ring, u64 seq);
@@ -283,8 +287,8 @@ void mlmon_procfs_exit(void);
 struct mlmon_pending {
 	struct mlmon_flight	flight;
 	struct mlmon_account	*account;	/* NULL if it has none, or needs none yet */
+	struct mlmon_change	change;		/* at the entry only what was before */
 	u64			limit;		/* bytes */
-	u64			locked;		/* pages */
 	u64			old_len;	/* of mremap */
 	u64			new_addr;	/* likewise */
 	unsigned long		def_flags;	/* what later mappings inherit */
@@ -295,13 +299,24 @@ struct mlmon_pending {
 	bool			racy;
 };
 
+/* The two probes on an entry point of the mlock family. */
+struct mlmon_probe {
+	enum mlock2mon_call	call;
+	enum mlmon_abi		abi;
+	char			symbol[32];
+	struct kprobe		entry;
+	struct kretprobe	exit;
+};
+
+int mlmon_call_count(struct kprobe *kp, struct pt_regs *regs);
+int mlmon_call_arm(struct kretprobe_instance *ri, struct pt_regs *regs);
+int mlmon_call_return(struct kretprobe_instance *ri, struct pt_regs *regs);
+
 void mlmon_call_enter(struct mlmon_pending *pending, bool track);
 void mlmon_call_leave(struct mlmon_pending *pending, s64 ret);
 void mlmon_call_abandon(const struct mlmon_flight *flight);
 
-u16 mlmon_record_capability(void);
 void mlmon_record_copy(struct mlock2mon_record *slot, const struct mlock2mon_record *rec);
-void mlmon_record_caller(struct mlock2mon_record *rec, const struct mlmon_account *account);
 void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *account,
 			u64 locked, s64 delta);
 void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta);
@@ -320,6 +335,7 @@ u64 mlmon_related_missed(enum mlock2mon_call call);
 int mlmon_wrapper_init(const char *libc);
 void mlmon_wrapper_exit(void);
 void mlmon_wrapper_settle(struct mlmon_account *account);
+void mlmon_wrapper_passed(void);
 
 int mlmon_life_init(void);
 void mlmon_life_exit(void);
@@ -329,5 +345,6 @@ extern bool mlmon_related;
 extern bool mlmon_collapse;
 extern u64 mlmon_near_bytes;
 extern const int *mlmon_max_map_count;	/* vm.max_map_count, or NULL */
+extern bool mlmon_wrappers;		/* wrappers are watched */
 
 #endif /* MLMON_INTERNAL_H */

@@ -28,12 +28,12 @@ struct entry {
 	u64			pages;	/* locked, not 0 */
 };
 
-struct bucket {
+struct mlmon_bucket {
 	raw_spinlock_t		lock;
 	struct hlist_head	entries;
 };
 
-static struct bucket *buckets;			/* constant after init */
+static struct mlmon_bucket *buckets;			/* constant after init */
 static unsigned int bucket_bits;		/* constant after init */
 static struct entry *pool;			/* constant after init */
 static DEFINE_RAW_SPINLOCK(pool_lock);		/* guards the next two */
@@ -51,7 +51,7 @@ int mlmon_ledger_init(unsigned int entries)
 {
 	unsigned int i;
 
-	bucket_bits = ilog2(roundup_pow_of_two(entries));
+	bucket_bits = max(ilog2(roundup_pow_of_two(entries)), 1);
 	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), GFP_KERNEL);
 	if (!buckets)
 		return -ENOMEM;
@@ -82,12 +82,12 @@ void mlmon_ledger_exit(void)
 	kvfree(buckets);
 }
 
-static struct bucket *bucket_of(const struct mm_struct *mm)
+static struct mlmon_bucket *bucket_of(const struct mm_struct *mm)
 {
 	return &buckets[hash_ptr(mm, bucket_bits)];
 }
 
-static struct entry *find(struct bucket *bucket, const struct mm_struct *mm)
+static struct entry *find(struct mlmon_bucket *bucket, const struct mm_struct *mm)
 {
 	struct entry *entry;
 
@@ -97,7 +97,7 @@ static struct entry *find(struct bucket *bucket, const struct mm_struct *mm)
 	return NULL;
 }
 
-static void add(struct bucket *bucket, const struct mm_struct *mm, u64 pages)
+static void add(struct mlmon_bucket *bucket, const struct mm_struct *mm, u64 pages)
 {
 	struct entry *entry;
 
@@ -124,20 +124,50 @@ static void del(struct entry *entry)
 }
 
 /**
+ * mlmon_ledger_lock() - lock what is said of an mm
+ * @mm: of current
+ *
+ * Context: preemption disabled until mlmon_ledger_unlock().
+ * Return: its place.
+ */
+struct mlmon_bucket *mlmon_ledger_lock(const struct mm_struct *mm)
+	__acquires(&bucket_of(mm)->lock)
+{
+	struct mlmon_bucket *bucket = bucket_of(mm);
+
+	raw_spin_lock(&bucket->lock);
+	return bucket;
+}
+NOKPROBE_SYMBOL(mlmon_ledger_lock);
+
+/**
+ * mlmon_ledger_unlock() - the reverse
+ * @bucket: from mlmon_ledger_lock()
+ *
+ * Context: preemption disabled since mlmon_ledger_lock().
+ */
+void mlmon_ledger_unlock(struct mlmon_bucket *bucket)
+	__releases(&bucket->lock)
+{
+	raw_spin_unlock(&bucket->lock);
+}
+NOKPROBE_SYMBOL(mlmon_ledger_unlock);
+
+/**
  * mlmon_ledger_settle() - enter what a call did
+ * @bucket: from mlmon_ledger_lock()
  * @mm: of current
  * @racy: other calls on @mm overlapped, and some of what was there before may be theirs
  * @change: before as it was at entry; the rest is the result
  *
  * Context: preemption disabled.
  */
-void mlmon_ledger_settle(const struct mm_struct *mm, bool racy, struct mlmon_change *change)
+void mlmon_ledger_settle(struct mlmon_bucket *bucket, const struct mm_struct *mm, bool racy,
+			 struct mlmon_change *change)
 {
-	struct bucket *bucket = bucket_of(mm);
 	struct entry *entry;
 	u64 was;
 
-	raw_spin_lock(&bucket->lock);
 	entry = find(bucket, mm);
 	/* What did not fit cannot be told from what was there before. */
 	was = entry ? entry->pages : READ_ONCE(refused) ? change->before : 0;
@@ -150,7 +180,6 @@ void mlmon_ledger_settle(const struct mm_struct *mm, bool racy, struct mlmon_cha
 		del(entry);
 	else if (change->after)
 		add(bucket, mm, change->after);
-	raw_spin_unlock(&bucket->lock);
 }
 NOKPROBE_SYMBOL(mlmon_ledger_settle);
 
@@ -178,7 +207,7 @@ NOKPROBE_SYMBOL(mlmon_ledger_maybe);
  */
 bool mlmon_ledger_close(const struct mm_struct *mm, u64 locked, u64 *known)
 {
-	struct bucket *bucket = bucket_of(mm);
+	struct mlmon_bucket *bucket = bucket_of(mm);
 	struct entry *entry;
 
 	/* What did not fit cannot be told from what is in no record. */

@@ -21,9 +21,10 @@
 
 /*
  * Is the mm current's own? Not if a vfork child borrows its parent's: then it
- * has another owner, and nothing is given back.
+ * has another owner, and nothing is given back. Where kernels know no owners,
+ * @borrowed tells.
  */
-static bool owns(struct mm_struct *mm)
+static bool owns(struct mm_struct *mm, bool borrowed)
 {
 #ifdef CONFIG_MEMCG
 	const struct task_struct *owner;
@@ -35,7 +36,7 @@ static bool owns(struct mm_struct *mm)
 	rcu_read_unlock();
 	return ours;
 #else
-	return !current->vfork_done;
+	return !borrowed;
 #endif
 }
 
@@ -84,10 +85,11 @@ static void on_leave(bool last)
 	struct mlmon_account *account = mlmon_task_find(current);
 	struct mm_struct *mm = current->mm;
 
+	last = last && mm && owns(mm, current->vfork_done);
 	/* Who has no account may still be the last of those who had. */
-	if (!account && !(last && mlmon_related && mm && mlmon_ledger_maybe(mm)))
+	if (!account && !(last && mlmon_related && mlmon_ledger_maybe(mm)))
 		return;
-	leave(account, mm, last && mm && owns(mm));
+	leave(account, mm, last);
 }
 NOKPROBE_SYMBOL(on_leave);
 
@@ -106,7 +108,10 @@ static int on_exit_early(struct kprobe *kp, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(on_exit_early);
 
-/* The last moment of the old mm of an exec that cannot fail any more. */
+/*
+ * The last moment of the old mm of an exec, after all that is written to it on the way
+ * out, which may make a stack grow that is locked.
+ */
 static int on_exec_mm(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct mm_struct *mm = current->mm;
@@ -114,10 +119,13 @@ static int on_exec_mm(struct kprobe *kp, struct pt_regs *regs)
 	u64 locked;
 
 	account = mlmon_task_find(current);
-	if (!mm || !owns(mm) || (!account && !mlmon_ledger_maybe(mm)))
+	if (!mm || !owns(mm, atomic_read(&mm->mm_users) > 1) ||
+	    (!account && !mlmon_ledger_maybe(mm)))
 		return 0;
-	if (account)
+	if (account) {
 		mlmon_record_end_series(account);
+		mlmon_task_rename(account, current);
+	}
 	locked = give_back(account, mm);
 	if (locked)
 		mlmon_record_plain(MLOCK2MON_EXEC, account, 0, -(s64)locked);
@@ -200,7 +208,10 @@ static int hook_all(void)
 static const char * const early[] = { "taskstats_exit", "acct_collect" };
 
 static struct kprobe exit_probe;
-static struct kprobe exec_probe = { .pre_handler = on_exec_mm, .symbol_name = "exec_mm_release" };
+static struct kprobe exec_probe = {
+	.pre_handler	= on_exec_mm,
+	.symbol_name	= "membarrier_exec_mmap",
+};
 
 static struct kprobe *registered[2];
 static unsigned int nr_registered;
@@ -215,6 +226,17 @@ static int probe_one(struct kprobe *kp)
 	return ret;
 }
 
+/* Without these probes the ledger would keep what is no more. */
+static int cannot_probe(const char *what, int error)
+{
+	if (mlmon_related) {
+		pr_err("cannot probe %s: %d; related=1 needs it\n", what, error);
+		return error;
+	}
+	pr_warn("cannot probe %s: %d; what they give back will not be seen\n", what, error);
+	return 0;
+}
+
 static int probe_exit(void)
 {
 	int ret = -ENOENT;
@@ -226,9 +248,9 @@ static int probe_exit(void)
 		exit_probe.symbol_name = early[i];
 		ret = probe_one(&exit_probe);
 	}
-	if (ret && ret != -ENOMEM)
-		pr_warn("cannot probe exits: %d; what they give back will not be seen\n", ret);
-	return ret == -ENOMEM ? ret : 0;
+	if (!ret || ret == -ENOMEM)
+		return ret;
+	return cannot_probe("exits", ret);
 }
 
 static int probe_exec(void)
@@ -238,9 +260,9 @@ static int probe_exec(void)
 	if (!mlmon_related)
 		return 0;
 	ret = probe_one(&exec_probe);
-	if (ret && ret != -ENOMEM)
-		pr_warn("cannot probe execs: %d; what they give back will not be seen\n", ret);
-	return ret == -ENOMEM ? ret : 0;
+	if (!ret || ret == -ENOMEM)
+		return ret;
+	return cannot_probe("execs", ret);
 }
 
 /**

@@ -16,7 +16,7 @@
 #include <linux/uaccess.h>
 #include "internal.h"
 
-#ifdef MM_MT_FLAGS
+#if defined(MM_MT_FLAGS) && defined(MT_FLAGS_USE_RCU)
 
 #define MAX_MAPPINGS	128	/* looked at; keeps a handler short */
 
@@ -75,7 +75,8 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *map)
 {
 	memset(map, 0, sizeof(*map));
-	if (start + len <= start)
+	/* The first kernels with a tree free its nodes at once. */
+	if (!(MM_MT_FLAGS & MT_FLAGS_USE_RCU) || start + len <= start)
 		return;
 	map->alone = is_alone(mm);
 	rcu_read_lock();
@@ -91,4 +92,4 @@ void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *
 	memset(map, 0, sizeof(*map));
 }
 
-#endif /* MM_MT_FLAGS */
+#endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From registers to the facts of one call: a kprobe that counts the entry and
- * a kretprobe that sees the return, on every entry point of the mlock family.
+ * The probes of the mlock family: on every entry point a kprobe that counts the
+ * entry and a kretprobe that sees the return. The handlers are in call.c.
  *
  * The two sit on the same address. The kprobe runs first and leaves itself in
  * the per-CPU `hit`; the kretprobe arms a return only if it finds that, so a
@@ -13,19 +13,10 @@
 
 #include <linux/kprobes.h>
 #include <linux/mm.h>
-#include <linux/ptrace.h>
 #include <linux/string.h>
 #include "abi.h"
 #include "compat.h"
 #include "internal.h"
-
-struct mlmon_probe {
-	enum mlock2mon_call	call;
-	enum mlmon_abi		abi;
-	char			symbol[32];
-	struct kprobe		entry;
-	struct kretprobe	exit;
-};
 
 static const struct {
 	const char	*name;
@@ -45,72 +36,6 @@ static unsigned int nr_entries;
 static unsigned int nr_exits;
 
 const int *mlmon_max_map_count;
-
-/* ---- entry ------------------------------------------------------------------------------ */
-
-static int count_entry(struct kprobe *kp, struct pt_regs *regs)
-{
-	const struct mlmon_probe *probe = container_of(kp, struct mlmon_probe, entry);
-	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
-
-	counts->call[probe->call].entries++;
-	counts->hit = probe;
-	return 0;
-}
-NOKPROBE_SYMBOL(count_entry);
-
-/* Which of the arguments a call has. */
-static void take_arguments(struct mlmon_flight *flight, const u64 *arg)
-{
-	switch (flight->call) {
-	case MLOCK2MON_MLOCK2:
-		flight->flags = arg[2];
-		fallthrough;
-	case MLOCK2MON_MLOCK:
-	case MLOCK2MON_MUNLOCK:
-		flight->addr = arg[0];
-		flight->len = arg[1];
-		break;
-	case MLOCK2MON_MLOCKALL:
-		flight->flags = arg[0];
-		break;
-	}
-}
-
-/* Returns 1 if the return need not be seen. */
-static int see_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	const struct mlmon_probe *probe = container_of(mlmon_kretprobe_of(ri),
-						       struct mlmon_probe, exit);
-	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
-	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
-	u64 arg[6];
-
-	if (counts->hit != probe || !current->mm)
-		return 1;
-	counts->hit = NULL;
-
-	pending->flight.call = probe->call;
-	pending->flight.addr = 0;
-	pending->flight.len = 0;
-	pending->flight.flags = 0;
-	pending->old_len = 0;
-	pending->new_addr = 0;
-	pending->asks = false;
-	pending->compat = in_ia32_syscall();
-	mlmon_abi_arguments(probe->abi, regs, arg);
-	take_arguments(&pending->flight, arg);
-	mlmon_call_enter(pending, true);
-	return 0;
-}
-NOKPROBE_SYMBOL(see_entry);
-
-static int see_return(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	mlmon_call_leave((struct mlmon_pending *)ri->data, (long)regs_return_value(regs));
-	return 0;
-}
-NOKPROBE_SYMBOL(see_return);
 
 /* ---- are the probes switched on? -------------------------------------------------------- */
 
@@ -184,13 +109,14 @@ static bool is_alias(struct mlmon_probe *probe)
 
 	probe->entry.symbol_name = probe->symbol;
 	probe->entry.flags = KPROBE_FLAG_DISABLED;
-	if (register_kprobe(&probe->entry))
-		return false;
-	if (probe->entry.addr == first->entry.addr) {
-		entries[nr_entries++] = &probe->entry;
-		return true;
+	if (!register_kprobe(&probe->entry)) {
+		if (probe->entry.addr == first->entry.addr) {
+			entries[nr_entries++] = &probe->entry;
+			return true;
+		}
+		unregister_kprobe(&probe->entry);
 	}
-	unregister_kprobe(&probe->entry);
+	/* If it could not be registered, register_probe() will see the reason. */
 	memset(&probe->entry, 0, sizeof(probe->entry));
 	return false;
 }
@@ -204,8 +130,8 @@ static int register_probe(struct mlmon_probe *probe, unsigned int maxactive)
 		return 0;
 
 	probe->exit.kp.symbol_name = probe->symbol;
-	probe->exit.entry_handler = see_entry;
-	probe->exit.handler = see_return;
+	probe->exit.entry_handler = mlmon_call_arm;
+	probe->exit.handler = mlmon_call_return;
 	probe->exit.data_size = sizeof(struct mlmon_pending);
 	probe->exit.maxactive = maxactive;
 	ret = register_kretprobe(&probe->exit);
@@ -213,7 +139,7 @@ static int register_probe(struct mlmon_probe *probe, unsigned int maxactive)
 		return ret;
 
 	probe->entry.symbol_name = probe->symbol;
-	probe->entry.pre_handler = count_entry;
+	probe->entry.pre_handler = mlmon_call_count;
 	ret = register_kprobe(&probe->entry);
 	if (ret) {
 		unregister_kretprobe(&probe->exit);

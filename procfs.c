@@ -345,7 +345,7 @@ static int show_inflight(struct seq_file *m, void *v)
 {
 	const struct mlmon_account *account = v;
 	const struct mlmon_flight *flight;
-	char flags[64];
+	char flags[MLMON_FLAGS_TEXT];
 	u64 now;
 
 	if (v == SEQ_START_TOKEN) {

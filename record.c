@@ -8,7 +8,6 @@
  * only counted, and reported by one record when the series ends, or when a
  * second has passed since the last report.
  */
-#include <linux/cred.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -16,60 +15,8 @@
 #include <linux/string.h>
 #include <linux/time64.h>
 #include <linux/timekeeping.h>
-#include <linux/user_namespace.h>
+#include "caller.h"
 #include "internal.h"
-
-/**
- * mlmon_record_capability() - may current lock as much as it likes
- *
- * Context: any.
- * Return: MLOCK2MON_ATTR_CAP, MLOCK2MON_ATTR_CAPNS or 0.
- */
-u16 mlmon_record_capability(void)
-{
-	const struct cred *cred = current_cred();
-
-	if (!cap_raised(cred->cap_effective, CAP_IPC_LOCK))
-		return 0;
-	return cred->user_ns == &init_user_ns ? MLOCK2MON_ATTR_CAP : MLOCK2MON_ATTR_CAPNS;
-}
-NOKPROBE_SYMBOL(mlmon_record_capability);
-
-/**
- * mlmon_record_caller() - who makes a record
- * @rec: gets identity and name of current
- * @account: of current, or NULL
- *
- * Context: preemption disabled.
- */
-void mlmon_record_caller(struct mlock2mon_record *rec, const struct mlmon_account *account)
-{
-	struct mlmon_identity unknown;
-	const struct mlmon_identity *identity = account ? &account->identity : &unknown;
-
-	if (!account) {
-		mlmon_task_identify(&unknown);
-		rec->attr |= MLOCK2MON_ATTR_UNTRACKED;
-	}
-	rec->start_ns = identity->start_ns;
-	rec->leader_start_ns = identity->leader_start_ns;
-	rec->parent_start_ns = identity->parent_start_ns;
-	rec->ppid = identity->ppid;
-	rec->ns_pid = identity->ns_pid;
-	rec->ns_tid = identity->ns_tid;
-	rec->ns_ppid = identity->ns_ppid;
-	rec->pid_ns = identity->pid_ns;
-	rec->mnt_ns = 0;
-	rec->pid = current->tgid;
-	rec->tid = current->pid;
-	rec->uid = __kuid_val(current_uid());
-	rec->cgroup = mlmon_task_cgroup();
-	rec->cpu = smp_processor_id();
-	rec->reserved = 0;
-	BUILD_BUG_ON(sizeof(rec->comm) != sizeof(current->comm));
-	memcpy(rec->comm, current->comm, sizeof(rec->comm));
-}
-NOKPROBE_SYMBOL(mlmon_record_caller);
 
 /**
  * mlmon_record_copy() - copy a record into a slot
@@ -95,22 +42,21 @@ static void count_plain(enum mlock2mon_call call)
 }
 
 /* A slot for a record of what is no call, filled as far as it is the same for all. */
-static struct mlock2mon_record *begin(enum mlock2mon_call call,
-				      const struct mlmon_account *account, u64 *seq)
+static struct mlmon_claim begin(enum mlock2mon_call call, const struct mlmon_account *account)
 {
 	static const struct mlock2mon_record nothing;
-	struct mlock2mon_record *slot;
+	struct mlmon_claim claim = mlmon_ring_begin(&mlmon_ring);
+	struct mlock2mon_record *slot = claim.slot;
 
-	slot = mlmon_ring_begin(&mlmon_ring, seq);
 	if (!slot)
-		return NULL;
+		return claim;
 	mlmon_record_copy(slot, &nothing);
 	slot->call = call;
 	slot->ts_ns = ktime_get_boot_fast_ns();
 	slot->limit = rlimit(RLIMIT_MEMLOCK);
-	slot->attr = mlmon_record_capability();
-	mlmon_record_caller(slot, account);
-	return slot;
+	slot->attr = mlmon_caller_capability();
+	mlmon_caller_fill(slot, account);
+	return claim;
 }
 
 /**
@@ -125,16 +71,14 @@ static struct mlock2mon_record *begin(enum mlock2mon_call call,
 void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *account,
 			u64 locked, s64 delta)
 {
-	struct mlock2mon_record *slot;
-	u64 seq;
+	struct mlmon_claim claim = begin(call, account);
 
 	count_plain(call);
-	slot = begin(call, account, &seq);
-	if (!slot)
+	if (!claim.slot)
 		return;
-	slot->locked = locked << PAGE_SHIFT;
-	slot->delta = delta * (s64)PAGE_SIZE;
-	mlmon_ring_end(&mlmon_ring, slot, seq);
+	claim.slot->locked = locked << PAGE_SHIFT;
+	claim.slot->delta = delta * (s64)PAGE_SIZE;
+	mlmon_ring_end(&mlmon_ring, claim);
 }
 
 /**
@@ -147,12 +91,11 @@ void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *ac
  */
 void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta)
 {
+	struct mlmon_claim claim = begin(MLOCK2MON_EXIT, account);
+	struct mlock2mon_record *slot = claim.slot;
 	struct mlmon_totals sum = { 0 };
-	struct mlock2mon_record *slot;
-	u64 seq;
 
 	count_plain(MLOCK2MON_EXIT);
-	slot = begin(MLOCK2MON_EXIT, account, &seq);
 	if (!slot)
 		return;
 	slot->locked = locked << PAGE_SHIFT;
@@ -160,13 +103,13 @@ void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta)
 	slot->detail = slot->locked - slot->delta;
 	if (account) {
 		mlmon_task_sum(account, &sum);
-		slot->detail = max(slot->detail, account->high);
+		slot->detail = max3(slot->detail, account->peak, account->past_peak);
 	}
 	slot->calls = sum.calls;
 	slot->failures = sum.failures;
 	slot->len = sum.bytes;
 	slot->dur_ns = sum.total_ns;
-	mlmon_ring_end(&mlmon_ring, slot, seq);
+	mlmon_ring_end(&mlmon_ring, claim);
 }
 
 /**
@@ -179,11 +122,12 @@ void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta)
 void mlmon_record_blocked(struct mlmon_account *account, const struct mlmon_flight *flight)
 {
 	struct mlock2mon_record *slot;
-	u64 seq;
+	struct mlmon_claim claim;
 
 	this_cpu_ptr(mlmon_counts)->call[flight->call].why[MLOCK2MON_WHY_BLOCKED]++;
 	mlmon_record_end_series(account);
-	slot = begin(flight->call, account, &seq);
+	claim = begin(flight->call, account);
+	slot = claim.slot;
 	if (!slot)
 		return;
 	slot->ts_ns = flight->ts_ns;
@@ -194,7 +138,7 @@ void mlmon_record_blocked(struct mlmon_account *account, const struct mlmon_flig
 	slot->why = MLOCK2MON_WHY_BLOCKED;
 	if (current->mm)
 		slot->locked = (u64)READ_ONCE(current->mm->locked_vm) << PAGE_SHIFT;
-	mlmon_ring_end(&mlmon_ring, slot, seq);
+	mlmon_ring_end(&mlmon_ring, claim);
 }
 
 /* ---- failures that repeat --------------------------------------------------------------- */
@@ -214,10 +158,9 @@ static bool same_failure(const struct mlock2mon_record *a, const struct mlock2mo
 
 static void report(struct mlmon_series *series)
 {
-	struct mlock2mon_record *slot;
-	u64 seq;
+	struct mlmon_claim claim = mlmon_ring_begin(&mlmon_ring);
+	struct mlock2mon_record *slot = claim.slot;
 
-	slot = mlmon_ring_begin(&mlmon_ring, &seq);
 	if (slot) {
 		mlmon_record_copy(slot, &series->rec);
 		slot->attr |= MLOCK2MON_ATTR_REPEAT;
@@ -226,7 +169,7 @@ static void report(struct mlmon_series *series)
 		slot->repeat = series->count;
 		slot->last_ns = series->last_ns;
 		slot->cpu = smp_processor_id();
-		mlmon_ring_end(&mlmon_ring, slot, seq);
+		mlmon_ring_end(&mlmon_ring, claim);
 	}
 	series->since_ns = series->last_ns;
 	series->total_ns = 0;
@@ -276,7 +219,8 @@ bool mlmon_record_repeats(struct mlmon_account *account, const struct mlock2mon_
 	series->last_ns = rec->ts_ns;
 	series->total_ns += rec->dur_ns;
 	this_cpu_ptr(mlmon_counts)->collapsed++;
-	if (rec->ts_ns - series->since_ns >= NSEC_PER_SEC)
+	/* The fast clock may step back a little. */
+	if ((s64)(rec->ts_ns - series->since_ns) >= NSEC_PER_SEC)
 		report(series);
 	return true;
 }

@@ -173,11 +173,14 @@ static int see_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct related *related = related_of(ri);
 	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
+	const struct pt_regs *user = mlmon_abi_user(regs);
 	u64 arg[6];
+	unsigned int i;
 
 	if (!current->mm)
 		return 1;
-	mlmon_abi_arguments(related->abi, regs, arg);
+	for (i = 0; i < ARRAY_SIZE(arg); i++)
+		arg[i] = mlmon_abi_argument(related->abi, user, i);
 	if (!holds() && !inherits() && !(related->asks && related->asks(arg)))
 		return 1;
 	memset(pending, 0, sizeof(*pending));
@@ -216,14 +219,20 @@ static int see_growth(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
 	const struct vm_area_struct *vma;
+	u64 start;
 
 	vma = (const struct vm_area_struct *)regs_get_kernel_argument(regs, 0);
 	if (!current->mm || vma->vm_mm != current->mm || !(vma->vm_flags & VM_LOCKED))
 		return 1;
+	/* An exit touches memory after all has been given back, too. */
+	if (current->flags & PF_EXITING)
+		return 1;
+	start = READ_ONCE(vma->vm_start);
 	memset(pending, 0, sizeof(*pending));
 	pending->flight.call = MLOCK2MON_STACK;
 	pending->flight.addr = regs_get_kernel_argument(regs, 1) & PAGE_MASK;
-	pending->flight.len = vma->vm_start - pending->flight.addr;
+	/* On some kernels another thread may have been faster. */
+	pending->flight.len = start > pending->flight.addr ? start - pending->flight.addr : 0;
 	count_entry(pending);
 	mlmon_call_enter(pending, false);
 	return 0;

@@ -146,56 +146,71 @@ static bool overtaken(struct mlmon_ring *ring, u64 mine)
 }
 NOKPROBE_SYMBOL(overtaken);
 
-/**
- * mlmon_ring_begin() - claim a slot
- * @ring: the ring
- * @seq: the sequence number claimed
- *
- * Context: preemption disabled until mlmon_ring_end().
- * Return: the slot, to be filled except for its seq; NULL if the record is
- * given up, then mlmon_ring_end() must not be called.
- */
-struct mlock2mon_record *mlmon_ring_begin(struct mlmon_ring *ring, u64 *seq)
+/* A slot that is not simply free: who was there before is @mine's to judge. */
+static noinline bool take(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 mine)
 {
-	u64 mine = atomic64_inc_return(ring->next) - 1;	/* begin:A, pairs with read:A */
-	struct mlock2mon_record *slot = slot_of(ring, mine);
-	u64 state, was;
+	u64 state = READ_ONCE(slot->seq);
+	u64 was;
 
-	*seq = mine;
-	state = READ_ONCE(slot->seq);
-	for (;;) {
-		if ((state & SEQ) > mine)
-			break;
+	while ((state & SEQ) < mine) {
 		if ((state & (BUSY | LAPPED)) == LAPPED && overtaken(ring, mine))
 			break;
 		was = cmpxchg(&slot->seq, state,	/* begin:B, pairs with read:C */
 			      state & BUSY ? state | LAPPED : mine | BUSY);
-		if (was != state) {
-			state = was;
-			continue;
-		}
-		if (state & BUSY)
+		if (was == state && !(state & BUSY))
+			return true;
+		if (was == state)
 			break;
-		return slot;
+		state = was;
 	}
 	atomic64_inc(&ring->dropped);
-	return NULL;
+	return false;
+}
+NOKPROBE_SYMBOL(take);
+
+/**
+ * mlmon_ring_begin() - claim a slot
+ * @ring: the ring
+ *
+ * Context: preemption disabled until mlmon_ring_end().
+ * Return: the slot, to be filled except for its seq; or NULL if the record is
+ * given up, then mlmon_ring_end() must not be called.
+ */
+struct mlmon_claim mlmon_ring_begin(struct mlmon_ring *ring)
+{
+	u64 mine = atomic64_inc_return(ring->next) - 1;	/* begin:A, pairs with read:A */
+	struct mlmon_claim claim = { slot_of(ring, mine), mine };
+	u64 state = READ_ONCE(claim.slot->seq);
+
+	/* Neither BUSY nor LAPPED, which would make it more than any number. */
+	if (likely(state < mine &&
+		   cmpxchg(&claim.slot->seq, state, mine | BUSY) == state)) /* begin:B */
+		return claim;
+	if (!take(ring, claim.slot, mine))
+		claim.slot = NULL;
+	return claim;
 }
 NOKPROBE_SYMBOL(mlmon_ring_begin);
 
 /**
  * mlmon_ring_end() - publish a filled slot
  * @ring: the ring
- * @slot: from mlmon_ring_begin()
- * @seq: its sequence number
+ * @claim: from mlmon_ring_begin(), with a slot
  *
  * Context: preemption disabled since mlmon_ring_begin().
  */
-void mlmon_ring_end(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 seq)
+void mlmon_ring_end(struct mlmon_ring *ring, struct mlmon_claim claim)
 {
+	u64 *state = &claim.slot->seq;
+	u64 busy = claim.seq | BUSY;
+
 	/* Nobody but its writer takes BUSY away; others may have added LAPPED. */
-	if (cmpxchg(&slot->seq, seq | BUSY, seq) != (seq | BUSY)) /* end:A, pairs with read:B */
-		smp_store_mb(slot->seq, seq | LAPPED);		/* end:A, pairs with read:B */
+	if (cmpxchg(state, busy, claim.seq) != busy) {		/* end:A, pairs with read:B */
+		/* A cmpxchg() that fails orders nothing. */
+		smp_store_release(state, claim.seq | LAPPED);	/* end:A, pairs with read:B */
+		smp_mb();					/* end:A, pairs with poll:A */
+	}
+	/* After end:A, see there. */
 	if (waitqueue_active(&ring->readers))
 		irq_work_queue(atomic_read(&ring->hasty) ? &ring->wake_now : &ring->wake);
 }

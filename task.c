@@ -12,8 +12,6 @@
  * back at exit only, so a stale pointer to an account is always readable, and
  * its id tells whether it is still the same.
  */
-#include <linux/cgroup.h>
-#include <linux/cred.h>
 #include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/log2.h>
@@ -23,6 +21,7 @@
 #include <linux/sched/task.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#include "caller.h"
 #include "internal.h"
 
 static DEFINE_RAW_SPINLOCK(lock);	/* writers of everything here but the task's own part */
@@ -128,36 +127,17 @@ void mlmon_task_identify(struct mlmon_identity *identity)
 }
 NOKPROBE_SYMBOL(mlmon_task_identify);
 
-/**
- * mlmon_task_cgroup() - the cgroup of current
- *
- * Context: preemption disabled.
- * Return: its id in the unified hierarchy, 0 without cgroups.
- */
-u64 mlmon_task_cgroup(void)
-{
-	u64 id = 0;
-
-#ifdef CONFIG_CGROUPS
-	rcu_read_lock();
-	id = cgroup_id(task_dfl_cgroup(current));
-	rcu_read_unlock();
-#endif
-	return id;
-}
-NOKPROBE_SYMBOL(mlmon_task_cgroup);
-
 static void open_account(struct mlmon_account *account)
 {
 	account->task = current;
 	account->pid = current->tgid;
 	account->tid = current->pid;
-	account->uid = __kuid_val(current_uid());
+	account->uid = mlmon_caller_uid();
 	account->onfault = false;
 	memcpy(account->comm, current->comm, sizeof(account->comm));
-	account->cgroup = mlmon_task_cgroup();
+	account->cgroup = mlmon_caller_cgroup();
 	account->peak = 0;
-	account->high = 0;
+	account->past_peak = 0;
 	account->error = 0;
 	memset(&account->flight, 0, sizeof(account->flight));
 	memset(account->call, 0, sizeof(account->call));
@@ -171,6 +151,9 @@ static struct mlmon_account *add_current(void)
 	struct mlmon_account *account;
 	unsigned long flags;
 
+	/* Nobody would close it. */
+	if (current->flags & PF_EXITING)
+		return NULL;
 	raw_spin_lock_irqsave(&lock, flags);
 	account = hlist_entry_safe(free_accounts.first, struct mlmon_account, bucket);
 	if (account) {
@@ -246,86 +229,12 @@ void mlmon_task_rename(struct mlmon_account *account, struct task_struct *task)
 	account->pid = task->tgid;
 	account->tid = task->pid;
 	memcpy(account->comm, task->comm, sizeof(account->comm));
+	account->past_peak = max(account->past_peak, account->peak);
 	account->peak = 0;
 	account->onfault = false;
 	mlmon_task_identify(&account->identity);
 	raw_write_seqcount_end(&account->seq);
 }
-
-/**
- * mlmon_task_enter() - a call of current went into the kernel
- * @account: of current
- * @flight: the call
- *
- * Context: preemption disabled.
- */
-void mlmon_task_enter(struct mlmon_account *account, const struct mlmon_flight *flight)
-{
-	raw_write_seqcount_begin(&account->seq);
-	account->flight = *flight;
-	/* A call that hangs is shown under the name and user it was made by. */
-	account->uid = __kuid_val(current_uid());
-	memcpy(account->comm, current->comm, sizeof(account->comm));
-	raw_write_seqcount_end(&account->seq);
-}
-NOKPROBE_SYMBOL(mlmon_task_enter);
-
-/**
- * mlmon_task_land() - a call of current has returned, and is not worth more
- * @account: of current
- *
- * Context: preemption disabled.
- */
-void mlmon_task_land(struct mlmon_account *account)
-{
-	raw_write_seqcount_begin(&account->seq);
-	account->flight.ts_ns = 0;
-	raw_write_seqcount_end(&account->seq);
-}
-NOKPROBE_SYMBOL(mlmon_task_land);
-
-static void add_to_totals(struct mlmon_totals *totals, const struct mlock2mon_record *rec)
-{
-	totals->calls++;
-	totals->bytes += rec->len;
-	totals->total_ns += rec->dur_ns;
-	if (rec->dur_ns > totals->max_ns)
-		totals->max_ns = rec->dur_ns;
-	if (!totals->first_ns)
-		totals->first_ns = rec->ts_ns;
-	totals->last_ns = rec->ts_ns;
-	if (rec->ret < 0) {
-		totals->failures++;
-		totals->error = -rec->ret;
-	}
-}
-
-/**
- * mlmon_task_leave() - a call of current has returned
- * @account: of current
- * @rec: the call
- *
- * Context: preemption disabled.
- */
-void mlmon_task_leave(struct mlmon_account *account, const struct mlock2mon_record *rec)
-{
-	raw_write_seqcount_begin(&account->seq);
-	account->flight.ts_ns = 0;
-	account->uid = rec->uid;
-	account->cgroup = rec->cgroup;
-	if (rec->locked > account->peak)
-		account->peak = rec->locked;
-	if (rec->locked > account->high)
-		account->high = rec->locked;
-	if (rec->attr & MLOCK2MON_ATTR_ONFAULT && !rec->ret)
-		account->onfault = true;
-	memcpy(account->comm, rec->comm, sizeof(account->comm));
-	if (rec->ret < 0)
-		account->error = -rec->ret;
-	add_to_totals(&account->call[min_t(u8, rec->call, MLMON_TOTALS_RELATED)], rec);
-	raw_write_seqcount_end(&account->seq);
-}
-NOKPROBE_SYMBOL(mlmon_task_leave);
 
 /**
  * mlmon_task_sum() - totals of all calls

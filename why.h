@@ -355,6 +355,25 @@ static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
 }
 
 /**
+ * mlmon_why_success() - the reason of a success of the mlock family
+ * @f: the facts of a call that has returned; those that only failures and related
+ *     calls leave may be missing
+ *
+ * Context: any.
+ * Return: the verdict; why is MLOCK2MON_WHY_NONE for a plain success.
+ */
+static inline struct mlmon_verdict mlmon_why_success(const struct mlmon_facts *f)
+{
+	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
+
+	if (f->after == f->before)
+		v = mlmon_why_unchanged(f);
+	if (f->shared && mlmon_why_inferred(f, v.why))
+		v.likely = true;
+	return v;
+}
+
+/**
  * mlmon_why() - the reason of a result
  * @f: the facts of a call that has returned
  *
@@ -363,14 +382,14 @@ static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
  */
 static inline struct mlmon_verdict mlmon_why(const struct mlmon_facts *f)
 {
-	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
+	struct mlmon_verdict v;
 
 	if (f->call > MLOCK2MON_MUNLOCKALL)
 		v = mlmon_why_related(f);
 	else if (f->ret < 0)
 		v = mlmon_why_failure(f);
-	else if (f->after == f->before)
-		v = mlmon_why_unchanged(f);
+	else
+		return mlmon_why_success(f);
 	if (f->shared && mlmon_why_inferred(f, v.why))
 		v.likely = true;
 	return v;

@@ -4,15 +4,17 @@
  * see attempts that never reach the kernel's functions, because seccomp turned
  * them away for example.
  *
- * An attempt is noted in the account of the task when it enters the wrapper.
- * If the wrapper returns, or the task dies, and none of the task's calls was
- * seen in between, the attempt was blocked. What the wrapper put into errno is
- * in the task's memory, and not looked at.
+ * An attempt is noted in the account of the task when it enters the wrapper,
+ * and forgotten when the task reaches a function of the kernel's. If the
+ * wrapper returns, or the task dies, with the attempt still there, it was
+ * blocked. What the wrapper put into errno is in the task's memory, and not
+ * looked at.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/kprobes.h>
 #include <linux/namei.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
@@ -33,34 +35,26 @@ struct wrapper {
 
 static struct wrapper wrappers[MAX_WRAPPERS];
 static unsigned int nr_wrappers;	/* those registered */
+static struct path place;		/* of the library; held while the module is loaded */
+
+bool mlmon_wrappers;
 
 /* ---- handlers --------------------------------------------------------------------------- */
 
-static u64 calls_of(const struct mlmon_account *account)
-{
-	struct mlmon_totals sum;
-
-	mlmon_task_sum(account, &sum);
-	return sum.calls;
-}
-
-static void note_attempt(struct mlmon_account *account, enum mlock2mon_call call,
+static void note_attempt(struct mlmon_flight *attempt, enum mlock2mon_call call,
 			 const struct pt_regs *regs)
 {
-	struct mlmon_attempt *attempt = &account->attempt;
-
 	memset(attempt, 0, sizeof(*attempt));
-	attempt->calls = calls_of(account);
-	attempt->flight.ts_ns = ktime_get_boot_fast_ns();
-	attempt->flight.call = call;
+	attempt->ts_ns = ktime_get_boot_fast_ns();
+	attempt->call = call;
 	if (call == MLOCK2MON_MLOCKALL) {
-		attempt->flight.flags = mlmon_abi_function_argument(regs, 0);
+		attempt->flags = mlmon_abi_function_argument(regs, 0);
 		return;
 	}
-	attempt->flight.addr = mlmon_abi_function_argument(regs, 0);
-	attempt->flight.len = mlmon_abi_function_argument(regs, 1);
+	attempt->addr = mlmon_abi_function_argument(regs, 0);
+	attempt->len = mlmon_abi_function_argument(regs, 1);
 	if (call == MLOCK2MON_MLOCK2)
-		attempt->flight.flags = mlmon_abi_function_argument(regs, 2);
+		attempt->flags = mlmon_abi_function_argument(regs, 2);
 }
 
 static int on_enter(MLMON_UPROBE_ARGS)
@@ -68,10 +62,13 @@ static int on_enter(MLMON_UPROBE_ARGS)
 	const struct wrapper *wrapper = container_of(consumer, struct wrapper, probe.consumer);
 	struct mlmon_account *account;
 
+	/* While probes are switched off, nobody would be seen to reach the kernel. */
+	if (!current->mm || !mlmon_probe_live())
+		return 0;
 	preempt_disable();
-	account = current->mm ? mlmon_task_get() : NULL;
+	account = mlmon_task_get();
 	if (account)
-		note_attempt(account, wrapper->call, regs);
+		note_attempt(&account->attempt, wrapper->call, regs);
 	preempt_enable();
 	return 0;
 }
@@ -96,14 +93,25 @@ static int on_return(MLMON_URETPROBE_ARGS)
  */
 void mlmon_wrapper_settle(struct mlmon_account *account)
 {
-	struct mlmon_attempt *attempt = &account->attempt;
-
-	if (!attempt->flight.ts_ns)
+	if (!account->attempt.ts_ns)
 		return;
-	if (calls_of(account) == attempt->calls && !account->flight.ts_ns)
-		mlmon_record_blocked(account, &attempt->flight);
-	attempt->flight.ts_ns = 0;
+	mlmon_record_blocked(account, &account->attempt);
+	account->attempt.ts_ns = 0;
 }
+
+/**
+ * mlmon_wrapper_passed() - current reached a function of the kernel's
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_wrapper_passed(void)
+{
+	struct mlmon_account *account = mlmon_task_find(current);
+
+	if (account)
+		account->attempt.ts_ns = 0;
+}
+NOKPROBE_SYMBOL(mlmon_wrapper_passed);
 
 /* ---- registration ----------------------------------------------------------------------- */
 
@@ -134,6 +142,10 @@ static int add_wrapper(struct inode *inode, char *text)
 	wrapper->call = ret;
 	wrapper->probe.consumer.handler = on_enter;
 	wrapper->probe.consumer.ret_handler = on_return;
+	if (offset >= i_size_read(inode)) {
+		pr_err("libc=: %s at 0x%llx is past the end of the file\n", name, offset);
+		return -EINVAL;
+	}
 	ret = mlmon_uprobe_add(&wrapper->probe, inode, offset);
 	if (ret) {
 		pr_err("libc=: cannot probe %s at 0x%llx: %d\n", name, offset, ret);
@@ -145,7 +157,6 @@ static int add_wrapper(struct inode *inode, char *text)
 
 static int add_wrappers(const char *path, char *list)
 {
-	struct path place;
 	char *one;
 	int ret;
 
@@ -161,7 +172,6 @@ static int add_wrappers(const char *path, char *list)
 			break;
 		ret = add_wrapper(d_real_inode(place.dentry), one);
 	}
-	path_put(&place);
 	return ret;
 }
 
@@ -195,6 +205,7 @@ int mlmon_wrapper_init(const char *libc)
 		mlmon_wrapper_exit();
 	else
 		mlmon_count_probe("libc", 0);
+	mlmon_wrappers = !ret;
 	return ret;
 }
 
@@ -207,4 +218,6 @@ void mlmon_wrapper_exit(void)
 {
 	while (nr_wrappers)
 		mlmon_uprobe_del(&wrappers[--nr_wrappers].probe);
+	if (place.mnt)
+		path_put(&place);
 }

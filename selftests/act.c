@@ -18,6 +18,9 @@
  *	leave N			so many threads make a call, and end with their process
  *				at one moment, each by itself
  *	vfork			a process with the same memory locks its first page, and ends
+ *	borrow			one that makes no call
+ *	brink			lock the end of the stack, and leave the kernel something to
+ *				read below it when the memory is left
  *	say WORD, now, ids	print a word, the time of CLOCK_BOOTTIME, getpid and gettid
  *	read			wait for a line, or the end, of standard input
  *	pause MS, kill, exit
@@ -397,6 +400,33 @@ static char **word_vfork(char **arg)
 	return arg;
 }
 
+static char **word_borrow(char **arg)
+{
+	int status, pid = vfork();
+
+	if (!pid)
+		_exit(0);
+	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "vfork");
+	return arg;
+}
+
+/* Below a stack lies what makes it grow. */
+static char **word_brink(char **arg)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start = 0;
+	char line[512];
+
+	must(maps, "open maps");
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "[stack]"))
+			start = strtoul(line, NULL, 16);
+	fclose(maps);
+	must(start && !mlock2_(start, PG, 0), "lock the stack");
+	must(!syscall(SYS_set_robust_list, start - 8 * PG, 3 * sizeof(long)), "set_robust_list");
+	return arg;
+}
+
 static char **word_exec(char **arg)
 {
 	static char path[4096];
@@ -421,6 +451,7 @@ static const struct {
 	{ "read", word_read }, { "pause", word_pause }, { "kill", word_kill },
 	{ "exit", word_exit }, { "hold", word_hold }, { "exec", word_exec },
 	{ "leave", word_leave }, { "repeat", word_repeat },
+	{ "borrow", word_borrow }, { "brink", word_brink },
 };
 
 #define NR_WORDS	(sizeof(words) / sizeof(words[0]))

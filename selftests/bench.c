@@ -3,11 +3,13 @@
  * bench: what calls cost, in ticks of the time stamp counter.
  *
  *	bench [-b BATCHES] [CALL ...]
+ *	bench -f CALL
  *	bench -l
  *
  * Each CALL, or each there is, is measured in a process of its own, which makes it
  * in batches. Prints a line a batch, `CALL TICKS`: the ticks of one call. -l lists
- * them, `CALL DESCRIPTION`. In a guest under --icount a tick is an instruction.
+ * them, `CALL DESCRIPTION`. -f makes CALL for ever. In a guest under --icount a tick
+ * is an instruction.
  *
  * Batches are short, so that most of them see no timer interrupt. Nothing in a batch
  * sleeps while there is nothing else to run: time would leap.
@@ -196,6 +198,18 @@ static const struct subject *find(const char *name)
 	return NULL;
 }
 
+__attribute__((noreturn))
+static void run_for_ever(const struct subject *s)
+{
+	unsigned int i;
+
+	for (i = 0;; i = (i + 1) % s->calls) {
+		if (!i && s->prepare)
+			s->prepare();
+		s->call(i);
+	}
+}
+
 static int list(void)
 {
 	size_t i;
@@ -210,9 +224,11 @@ int main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "b:l")) != -1) {
+	while ((opt = getopt(argc, argv, "b:f:l")) != -1) {
 		if (opt == 'l')
 			return list();
+		if (opt == 'f')
+			run_for_ever(find(optarg));
 		if (opt != 'b')
 			return 2;
 		batches = atoi(optarg);

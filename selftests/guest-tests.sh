@@ -11,7 +11,7 @@ default_limit=120
 limit_of() {
 	local limit
 
-	limit=$(sed -n '1,20s/^[#/ *]*timeout: *\([0-9]\+\).*/\1/p' "$SRC/$1" | head -n 1)
+	limit=$(sed -n '1,20s/^[#/ *]*timeout: *\([0-9]\+\).*/\1/p' "$SRC/$1" | sed -n 1p)
 	echo "${limit:-$default_limit}"
 }
 
@@ -19,7 +19,7 @@ limit_of() {
 aftermath() {
 	local bad
 
-	bad=$(sed "1,/mlock2mon test: $1\$/d" "$OUT/$1.dmesg" | "$SRC/selftests/log-check.sh" | head -n 1)
+	bad=$(sed "1,/mlock2mon test: $1\$/d" "$OUT/$1.dmesg" | "$SRC/selftests/log-check.sh" | sed -n 1p)
 	if [[ $bad ]]; then
 		echo "kernel log: $bad"
 	elif [[ -d /sys/module/mlock2mon ]]; then

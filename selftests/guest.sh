@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem=1024 timeout=300 append='' out='' interactive='' icount=''
+cpus=2 mem=1024 timeout=300 append='' out='' interactive='' icount='' monitor=''
 
 usage() {
 	cat <<-END
@@ -21,6 +21,7 @@ usage() {
 	  --append STRING  more for the kernel command line
 	  --icount         one processor, and a clock that counts instructions, one a
 	                   nanosecond, and leaps to the next event when the guest is idle
+	  --monitor        commands to QEMU may be written to the FIFO DIR/monitor.in
 	  --interactive    COMMAND gets this terminal; no timeout. Ctrl-A x kills the guest
 	  --help           this
 
@@ -36,6 +37,7 @@ parse() {
 		--help | -h) usage; exit 0 ;;
 		--interactive) interactive=1 ;;
 		--icount) icount=1 cpus=1 ;;
+		--monitor) monitor=1 ;;
 		--) shift; break ;;
 		--kernel | --out | --cpus | --mem | --timeout | --append)
 			(($# > 1)) || misused "$1 needs a value"
@@ -101,6 +103,13 @@ start() {
 	args+=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
 		-kernel "$build/vmlinuz" -initrd "$build/initramfs"
 		-device virtio-rng-pci)
+	if [[ $monitor ]]; then
+		rm -f "$out"/monitor.{in,out}
+		mkfifo "$out"/monitor.{in,out}
+		# Both ways, so that neither end waits for the other to be opened.
+		exec 6<>"$out/monitor.in" 9<>"$out/monitor.out"
+		args+=(-monitor "pipe:$out/monitor")
+	fi
 	if [[ $interactive ]]; then
 		loglevel=3
 		args+=(-serial mon:stdio)
@@ -154,7 +163,7 @@ stop() {
 console_excerpt() {
 	local first
 
-	first=$("$tree/selftests/log-check.sh" <"$out/console" | head -n 1)
+	first=$("$tree/selftests/log-check.sh" <"$out/console" | sed -n 1p)
 	say "guest.sh: from $out/console:"
 	if [[ $first ]]; then
 		grep -F -A 14 -m 1 -e "$first" "$out/console"

@@ -16,6 +16,7 @@
  *   look:C / begin:B    slot marked busy before its bytes change
  */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64	/* a position is a sequence number */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

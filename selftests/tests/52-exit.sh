@@ -134,10 +134,31 @@ all_called() {
 	(($(call_records | grep -cF ' comm="together" ') >= $1))
 }
 
+# closed: each process has one exit record at the most, and the deltas of it add up to 0.
+closed() {
+	records | awk '
+		{
+			line = $0
+			sub(/.*" addr=/, " addr=", line)
+			match(line, / delta_kb=-?[0-9]+/)
+			sum[$5] += substr(line, RSTART + 10, RLENGTH - 10)
+		}
+		$4 == "call=exit" && ++exits[$5] > 1 { print $5 ": a second exit"; bad = 1 }
+		END {
+			for (pid in exits)
+				if (sum[pid]) {
+					print pid ": " sum[pid] " KiB"
+					bad = 1
+				}
+			print length(exits), "exits"
+			exit bad || !length(exits)
+		}'
+}
+
 limit=$(ulimit -l)
 mkfifo "$scratch/idle"
 exec {idle}<>"$scratch/idle"	# nothing ever comes out of it
-plan 35
+plan 39
 
 alike related=0 collapse=0
 alike related=1
@@ -170,6 +191,18 @@ is "$(records | grep -F 'comm="inside"' | awk '{ print $4 }' | paste -sd ' ')" \
 	"call=mlock2 call=exit" "the call has its record before"
 is "$(stat_of mlock2.entries) $(stat_of mlock2.returns) $(stat_of mlock2.in_flight)" "1 1 0" \
 	"and is no longer counted as in flight"
+unload
+
+# On its way out the kernel touches the memory that a task leaves.
+load related=1 max_tasks=16
+do_act name brink repeat 20 brink end
+do_act name brink repeat 20 brink exec name brink end
+check "a stack that grows while its process leaves it: all is closed" closed
+is "$(stat_of ledger.refused)" 0 "and nothing of it stays"
+do_act name lender map 4 lock 0 4 borrow
+is "$(exits lender)" "$(line 16384 0 -16 1 0 16 16)" \
+	"a task without a call that borrows memory has no exit record"
+is "$(records | grep -c ' call=other ')" 0 "nothing is found that nobody told"
 unload
 
 # A reader of nothing but exits.

@@ -15,7 +15,11 @@ facts() {
 		sed "s/ addr=$1 / addr=PAGE /; s/ peak_kb=.*//"
 }
 
-plan 16
+fails() {
+	! "$@"
+}
+
+plan 21
 
 load "$wrappers"
 log_mark
@@ -41,6 +45,35 @@ check "stats tells that wrappers are watched" grep -q "^probe.libc active" "$sta
 check "the kernel log is clean" log_clean
 unload
 check "nothing is left" nothing_left
+
+# A call that is missed was not blocked.
+load "$wrappers" maxactive=1
+start_helper act name inside hold
+[[ $helper_said = inside ]] || bail "act hold: $helper_said"
+blocked none >/dev/null
+is "$(stat_of mlock2.missed) $(records | grep -c ' why=blocked\( \|$\)')" "1 0" \
+	"a call that found no instance of the probe is missed, not blocked"
+kill -KILL "$helper_pid"
+end_helper
+unload
+
+load "$wrappers"
+echo 0 >/proc/sys/kernel/ftrace_enabled
+blocked none >/dev/null
+echo 1 >/proc/sys/kernel/ftrace_enabled
+is "$(records | grep -c ' why=blocked\( \|$\)')" 0 "while probes are switched off nothing is taken for blocked"
+unload
+
+# A library that others take away.
+mkdir "$work/lib"
+mount -t tmpfs tmpfs "$work/lib"
+cp "$(sed 's/^libc=//; s/:.*//' <<<"$wrappers")" "$work/lib/libc"
+load "libc=$work/lib/libc:${wrappers##*:}"
+check "the file system of the library cannot be unmounted" fails umount "$work/lib"
+rm "$work/lib/libc"
+unload
+check "after that it can" umount "$work/lib"
+check "the kernel log is clean" log_clean
 
 load
 page=$(blocked errno)
