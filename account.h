@@ -32,36 +32,40 @@ static inline void mlmon_account_land(struct mlmon_account *account)
 	raw_write_seqcount_end(&account->seq);
 }
 
-static inline void mlmon_totals_add(struct mlmon_totals *totals, const struct mlock2mon_record *rec)
+static __always_inline void mlmon_totals_add(struct mlmon_totals *totals,
+					     const struct mlmon_flight *flight,
+					     const struct mlmon_result *result)
 {
 	totals->calls++;
-	totals->bytes += rec->len;
-	totals->total_ns += rec->dur_ns;
-	totals->max_ns = max(totals->max_ns, rec->dur_ns);
-	totals->last_ns = rec->ts_ns;
+	totals->bytes += flight->len;
+	totals->total_ns += result->dur_ns;
+	totals->max_ns = max(totals->max_ns, result->dur_ns);
+	totals->last_ns = flight->ts_ns;
 	if (!totals->first_ns)
-		totals->first_ns = rec->ts_ns;
-	if (rec->ret < 0) {
+		totals->first_ns = flight->ts_ns;
+	if (result->ret < 0) {
 		totals->failures++;
-		totals->error = -rec->ret;
+		totals->error = -result->ret;
 	}
 }
 
-/* A call has returned; @rec tells all of it. */
-static inline void mlmon_account_leave(struct mlmon_account *account,
-				       const struct mlock2mon_record *rec)
+/* A call has returned. */
+static __always_inline void mlmon_account_leave(struct mlmon_account *account,
+						const struct mlmon_pending *pending,
+						const struct mlmon_result *result)
 {
-	unsigned int call = min_t(unsigned int, rec->call, MLMON_TOTALS_RELATED);
+	unsigned int call = min_t(unsigned int, pending->flight.call, MLMON_TOTALS_RELATED);
+	u64 locked = result->change.after << PAGE_SHIFT;
 
 	raw_write_seqcount_begin(&account->seq);
 	account->flight.ts_ns = 0;
-	account->cgroup = rec->cgroup;
-	account->peak = max(account->peak, rec->locked);
-	if (rec->ret < 0)
-		account->error = -rec->ret;
-	else if (rec->attr & MLOCK2MON_ATTR_ONFAULT)
+	account->cgroup = result->cgroup;
+	account->peak = max(account->peak, locked);
+	if (result->ret < 0)
+		account->error = -result->ret;
+	else if (result->attr & MLOCK2MON_ATTR_ONFAULT)
 		account->onfault = true;
-	mlmon_totals_add(&account->call[call], rec);
+	mlmon_totals_add(&account->call[call], &pending->flight, result);
 	raw_write_seqcount_end(&account->seq);
 }
 

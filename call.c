@@ -42,9 +42,7 @@ static __always_inline void overlap_enter(struct mlmon_pending *pending, struct 
 	u64 after;
 
 	pending->flight.overlap = 0;
-	pending->racy = false;
-	pending->shared = atomic_read(&mm->mm_users) > 1;
-	if (!pending->shared)
+	if (likely(atomic_read(&mm->mm_users) <= 1))
 		return;
 	place = hash_ptr(mm, OVERLAP_BITS);
 	after = atomic64_add_return(OVERLAP_BEGIN, &overlap[place]);
@@ -71,17 +69,18 @@ static __always_inline void overlap_leave(const struct mlmon_flight *flight)
 
 /* ---- entry ------------------------------------------------------------------------------ */
 
+/* Counted at an entry point, and not yet armed. */
+static DEFINE_PER_CPU(const struct mlmon_probe *, hit);
+
 static __always_inline void enter(struct mlmon_pending *pending, bool track)
 {
-	struct mlmon_call_counts *counts;
 	struct mm_struct *mm = current->mm;
 
-	counts = &this_cpu_ptr(mlmon_counts)->call[pending->flight.call];
-	counts->armed++;
+	__this_cpu_inc(pending->counts->armed);
 	/* First: who comes from now on is known to overlap. */
 	overlap_enter(pending, mm);
 	pending->limit = rlimit(RLIMIT_MEMLOCK);
-	pending->change.before = READ_ONCE(mm->locked_vm);
+	pending->before = READ_ONCE(mm->locked_vm);
 	pending->def_flags = READ_ONCE(mm->def_flags);
 	pending->account = NULL;
 	trace_mlock_enter(pending);
@@ -93,7 +92,7 @@ static __always_inline void enter(struct mlmon_pending *pending, bool track)
 	if (pending->account)
 		mlmon_account_enter(pending->account, &pending->flight);
 	else
-		counts->untracked++;
+		__this_cpu_inc(pending->counts->untracked);
 }
 
 /**
@@ -105,6 +104,7 @@ static __always_inline void enter(struct mlmon_pending *pending, bool track)
  */
 void mlmon_call_enter(struct mlmon_pending *pending, bool track)
 {
+	pending->counts = &mlmon_counts->call[pending->flight.call];
 	enter(pending, track);
 }
 NOKPROBE_SYMBOL(mlmon_call_enter);
@@ -144,10 +144,9 @@ static __always_inline void take_arguments(struct mlmon_flight *flight, u64 firs
 int mlmon_call_count(struct kprobe *kp, struct pt_regs *regs)
 {
 	const struct mlmon_probe *probe = container_of(kp, struct mlmon_probe, entry);
-	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
 
-	counts->call[probe->call].entries++;
-	counts->hit = probe;
+	__this_cpu_inc(probe->counts->entries);
+	__this_cpu_write(hit, probe);
 	if (mlmon_wrappers)
 		mlmon_wrapper_passed();
 	return 0;
@@ -166,22 +165,18 @@ int mlmon_call_arm(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct mlmon_probe *probe = container_of(mlmon_kretprobe_of(ri),
 						       struct mlmon_probe, exit);
-	struct mlmon_counts *counts = this_cpu_ptr(mlmon_counts);
 	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
 	const struct pt_regs *user = mlmon_abi_user(regs);
 
-	if (counts->hit != probe || !current->mm)
+	if (__this_cpu_read(hit) != probe || !current->mm)
 		return 1;
-	counts->hit = NULL;
+	__this_cpu_write(hit, NULL);
 
+	pending->counts = probe->counts;
 	pending->flight.call = probe->call;
 	take_arguments(&pending->flight, mlmon_abi_argument(probe->abi, user, 0),
 		       mlmon_abi_argument(probe->abi, user, 1),
 		       mlmon_abi_argument(probe->abi, user, 2));
-	pending->old_len = 0;
-	pending->new_addr = 0;
-	pending->asks = false;
-	pending->compat = in_ia32_syscall();
 	enter(pending, true);
 	return 0;
 }
@@ -189,78 +184,71 @@ NOKPROBE_SYMBOL(mlmon_call_arm);
 
 /* ---- return ----------------------------------------------------------------------------- */
 
-static bool asked_onfault(const struct mlmon_pending *pending)
+static __always_inline bool asked_onfault(const struct mlmon_pending *pending, bool related)
 {
-	switch (pending->flight.call) {
-	case MLOCK2MON_MLOCK2:
-		return pending->flight.flags & MLMON_MLOCK_ONFAULT;
-	case MLOCK2MON_MLOCKALL:
-		return pending->flight.flags & MLMON_MCL_ONFAULT;
-	default:
+	if (related)
 		return pending->asks && pending->def_flags & VM_LOCKONFAULT;
-	}
+	if (pending->flight.call == MLOCK2MON_MLOCK2)
+		return pending->flight.flags & MLMON_MLOCK_ONFAULT;
+	return pending->flight.call == MLOCK2MON_MLOCKALL &&
+	       pending->flight.flags & MLMON_MCL_ONFAULT;
 }
 
-static __always_inline u16 attributes(const struct mlmon_pending *pending)
+static __always_inline u16 attributes(const struct mlmon_pending *pending, bool related, bool racy)
 {
 	u16 attr = mlmon_caller_capability();
 
-	if (pending->compat)
+	if (unlikely(in_ia32_syscall()))
 		attr |= MLOCK2MON_ATTR_COMPAT;
-	if (asked_onfault(pending))
+	if (unlikely(asked_onfault(pending, related)))
 		attr |= MLOCK2MON_ATTR_ONFAULT;
-	if (pending->racy)
+	if (unlikely(racy))
 		attr |= MLOCK2MON_ATTR_RACY;
-	if (!pending->account)
-		attr |= MLOCK2MON_ATTR_UNTRACKED;
 	return attr;
 }
 
-static __always_inline void fill_call(struct mlock2mon_record *rec,
-				      const struct mlmon_pending *pending, s64 ret, u64 now)
+/*
+ * The record of a return in @rec, which may be a slot of the ring. What the totals want
+ * to know is added to @result, for the compiler cannot tell that a slot is not changed
+ * by what is counted meanwhile.
+ */
+static __always_inline void fill(struct mlock2mon_record *rec, const struct mlmon_pending *pending,
+				 bool related, struct mlmon_result *result)
 {
-	const struct mlmon_flight *flight = &pending->flight;
-
-	rec->ts_ns = flight->ts_ns;
-	/* The fast clock may step back a little while it is being adjusted. */
-	rec->dur_ns = now > flight->ts_ns ? now - flight->ts_ns : 0;
-	rec->addr = flight->addr;
-	rec->len = flight->len;
-	rec->flags = flight->flags;
-	rec->call = flight->call;
-	rec->ret = ret;
-	rec->limit = pending->limit;
-	rec->locked = pending->change.after << PAGE_SHIFT;
-	rec->delta = pending->change.delta * (s64)PAGE_SIZE;
-	rec->old_len = pending->old_len;
-	rec->new_addr = pending->new_addr;
-	rec->attr = attributes(pending);
-}
-
-static __always_inline void fill_why(struct mlock2mon_record *rec,
-				     const struct mlmon_pending *pending, s64 ret)
-{
+	const struct mlmon_account *account = pending->account;
 	struct mlmon_verdict verdict;
 
-	if (ret || pending->flight.call >= MLMON_NR_FAMILY || mlmon_has_huge_pages(current->mm))
-		verdict = mlmon_judge(pending, ret, rec->attr & MLOCK2MON_ATTR_CAP);
+	result->attr = attributes(pending, related, result->racy);
+	if (result->ret || related || mlmon_has_huge_pages(current->mm))
+		verdict = mlmon_judge(pending, result->ret, result->change.before,
+				      result->change.after, result->attr);
 	else
-		verdict = mlmon_judge_success(pending);
+		verdict = mlmon_judge_success(pending, &result->change);
+	result->attr |= verdict.likely ? MLOCK2MON_ATTR_LIKELY : 0;
+	result->why = verdict.why;
+	result->cgroup = mlmon_caller_cgroup();
+
+	rec->ts_ns = pending->flight.ts_ns;
+	rec->dur_ns = result->dur_ns;
+	rec->addr = pending->flight.addr;
+	rec->len = pending->flight.len;
+	rec->flags = pending->flight.flags;
+	rec->call = pending->flight.call;
+	rec->ret = result->ret;
+	rec->limit = pending->limit;
+	rec->locked = result->change.after << PAGE_SHIFT;
+	rec->delta = result->change.delta * (s64)PAGE_SIZE;
+	rec->old_len = related ? pending->old_len : 0;
+	rec->new_addr = related ? pending->new_addr : 0;
 	rec->why = verdict.why;
 	rec->detail = verdict.detail;
-	if (verdict.likely)
-		rec->attr |= MLOCK2MON_ATTR_LIKELY;
-	if (mlmon_near_bytes && mlmon_near_limit(rec, mlmon_near_bytes))
+	rec->cgroup = result->cgroup;
+	rec->attr = result->attr;
+	mlmon_caller_fill(rec, account);
+	if (mlmon_near_bytes && mlmon_near_limit(rec, mlmon_near_bytes)) {
 		mlmon_mark_near_limit(rec);
-}
-
-/* The record of a return in @rec, which may be a slot of the ring. */
-static __always_inline void fill(struct mlock2mon_record *rec, const struct mlmon_pending *pending,
-				 s64 ret, u64 now)
-{
-	fill_call(rec, pending, ret, now);
-	mlmon_caller_fill(rec, pending->account);
-	fill_why(rec, pending, ret);
+		result->why = rec->why;
+	}
 }
 
 static enum mlmon_errno errno_index(s64 ret)
@@ -281,75 +269,87 @@ static enum mlmon_errno errno_index(s64 ret)
 	}
 }
 
-static __always_inline void count_return(struct mlmon_call_counts *counts,
-					 const struct mlock2mon_record *rec)
+static __always_inline void count_return(struct mlmon_call_counts __percpu *counts,
+					 const struct mlmon_result *result)
 {
-	counts->returns++;
-	counts->why[rec->why]++;
-	counts->bucket[min(fls64(rec->dur_ns), MLMON_NR_BUCKETS - 1)]++;
-	if (rec->ret < 0) {
-		counts->failures++;
-		counts->error[errno_index(rec->ret)]++;
+	unsigned int bucket = fls64(result->dur_ns);
+
+	__this_cpu_inc(counts->returns);
+	__this_cpu_inc(counts->why[result->why]);
+	__this_cpu_inc(counts->bucket[min(bucket, MLMON_NR_BUCKETS - 1U)]);
+	if (result->ret < 0) {
+		__this_cpu_inc(counts->failures);
+		__this_cpu_inc(counts->error[errno_index(result->ret)]);
 	}
 }
 
 static __always_inline void book(const struct mlmon_pending *pending,
+				 const struct mlmon_result *result,
 				 const struct mlock2mon_record *rec, u64 seq)
 {
-	count_return(&this_cpu_ptr(mlmon_counts)->call[rec->call], rec);
-	if (pending->account)
-		mlmon_account_leave(pending->account, rec);
+	struct mlmon_account *account = pending->account;
+
+	count_return(pending->counts, result);
+	if (account)
+		mlmon_account_leave(account, pending, result);
 	trace_mlock_exit(rec, seq);
 }
 
+static __always_inline void emit(const struct mlmon_pending *pending, bool related,
+				 struct mlmon_result *result)
+{
+	struct mlmon_claim claim = mlmon_ring_begin(&mlmon_ring);
+	struct mlock2mon_record *rec = claim.slot;
+
+	if (unlikely(!rec))
+		rec = &this_cpu_ptr(mlmon_counts)->scratch;
+	fill(rec, pending, related, result);
+	book(pending, result, rec, claim.seq);
+	if (likely(claim.slot))
+		mlmon_ring_end(&mlmon_ring, claim);
+}
+
 /* A failure that may repeat the one before: it has no slot until that is known. */
-static noinline void leave_failed(const struct mlmon_pending *pending, s64 ret, u64 now)
+static void emit_unless_repeated(const struct mlmon_pending *pending, struct mlmon_result *result)
 {
 	struct mlock2mon_record *rec = &this_cpu_ptr(mlmon_counts)->scratch;
 	struct mlmon_claim claim;
 
-	fill(rec, pending, ret, now);
+	fill(rec, pending, mlmon_is_related(pending), result);
 	if (mlmon_record_repeats(pending->account, rec)) {
-		book(pending, rec, 0);
+		book(pending, result, rec, 0);
 		return;
 	}
 	claim = mlmon_ring_begin(&mlmon_ring);
-	book(pending, rec, claim.seq);
+	book(pending, result, rec, claim.seq);
 	if (claim.slot) {
 		mlmon_record_copy(claim.slot, rec);
 		mlmon_ring_end(&mlmon_ring, claim);
 	}
 }
 
-static __always_inline void leave(const struct mlmon_pending *pending, s64 ret, u64 now)
+/* What the call did to the locked memory, as far as that can be told without a ledger. */
+static __always_inline void observe(const struct mlmon_pending *pending,
+				    struct mlmon_result *result)
 {
-	struct mlock2mon_record *rec;
-	struct mlmon_claim claim;
-
-	if (ret < 0 && mlmon_collapse && pending->account) {
-		leave_failed(pending, ret, now);
-		return;
-	}
-	if (pending->account && pending->account->series.open)
-		mlmon_record_end_series(pending->account);
-	claim = mlmon_ring_begin(&mlmon_ring);
-	rec = claim.slot ? claim.slot : &this_cpu_ptr(mlmon_counts)->scratch;
-	fill(rec, pending, ret, now);
-	book(pending, rec, claim.seq);
-	if (claim.slot)
-		mlmon_ring_end(&mlmon_ring, claim);
+	result->racy = overlapped(pending);
+	overlap_leave(&pending->flight);
+	result->change.before = pending->before;
+	result->change.after = READ_ONCE(current->mm->locked_vm);
+	result->change.delta = result->change.after - result->change.before;
 }
 
 /* Is a related call worth a record? Of what changed unseen, one is made first. */
-static bool settle(struct mlmon_pending *pending, s64 ret)
+static bool settle(struct mlmon_pending *pending, struct mlmon_result *result)
 {
-	struct mlmon_change *change = &pending->change;
+	struct mlmon_change *change = &result->change;
 	struct mlmon_bucket *bucket;
 
+	change->before = pending->before;
 	/* Who enters after the question still finds this call inside. */
 	bucket = mlmon_ledger_lock(current->mm);
-	pending->racy = overlapped(pending);
-	mlmon_ledger_settle(bucket, current->mm, pending->racy, change);
+	result->racy = overlapped(pending);
+	mlmon_ledger_settle(bucket, current->mm, result->racy, change);
 	mlmon_ledger_unlock(bucket);
 	overlap_leave(&pending->flight);
 
@@ -358,37 +358,50 @@ static bool settle(struct mlmon_pending *pending, s64 ret)
 	if (change->strange)
 		mlmon_record_plain(MLOCK2MON_OTHER, pending->account,
 				   change->after - change->delta, change->strange);
-	if (pending->flight.call < MLMON_NR_FAMILY || pending->asks || change->delta)
+	if (!mlmon_is_related(pending) || pending->asks || change->delta)
 		return true;
-	return pending->flight.call == MLOCK2MON_MREMAP && ret == -EAGAIN;
+	return pending->flight.call == MLOCK2MON_MREMAP && result->ret == -EAGAIN;
 }
 
-static noinline void leave_settled(struct mlmon_pending *pending, s64 ret, u64 now)
+/* Not inline, so that the stack it needs is not set up for others. */
+static noinline void leave_slowly(struct mlmon_pending *pending, s64 ret, u64 dur_ns)
 {
-	if (!settle(pending, ret)) {
+	struct mlmon_result result = { .ret = ret, .dur_ns = dur_ns };
+
+	if (!mlmon_related) {
+		observe(pending, &result);
+	} else if (!settle(pending, &result)) {
 		if (pending->account)
 			mlmon_account_land(pending->account);
-		this_cpu_inc(mlmon_counts->call[pending->flight.call].returns);
+		__this_cpu_inc(pending->counts->returns);
 		return;
 	}
-	if (!pending->account && pending->flight.call >= MLMON_NR_FAMILY)
+	if (!pending->account && mlmon_is_related(pending))
 		pending->account = mlmon_task_get();
-	leave(pending, ret, now);
+	if (ret < 0 && mlmon_collapse && pending->account) {
+		emit_unless_repeated(pending, &result);
+		return;
+	}
+	if (pending->account)
+		mlmon_record_end_series(pending->account);
+	emit(pending, mlmon_is_related(pending), &result);
 }
 
-static __always_inline void leave_call(struct mlmon_pending *pending, s64 ret)
+static __always_inline void leave(struct mlmon_pending *pending, s64 ret)
 {
 	u64 now = ktime_get_boot_fast_ns();
+	struct mlmon_result result = {
+		.ret = ret,
+		/* The fast clock may step back a little while it is being adjusted. */
+		.dur_ns = now > pending->flight.ts_ns ? now - pending->flight.ts_ns : 0,
+	};
 
-	if (mlmon_related) {
-		leave_settled(pending, ret, now);
+	if (mlmon_related || ret < 0 || (pending->account && pending->account->series.open)) {
+		leave_slowly(pending, ret, result.dur_ns);
 		return;
 	}
-	pending->racy = overlapped(pending);
-	overlap_leave(&pending->flight);
-	pending->change.after = READ_ONCE(current->mm->locked_vm);
-	pending->change.delta = pending->change.after - pending->change.before;
-	leave(pending, ret, now);
+	observe(pending, &result);
+	emit(pending, false, &result);
 }
 
 /**
@@ -400,7 +413,7 @@ static __always_inline void leave_call(struct mlmon_pending *pending, s64 ret)
  */
 void mlmon_call_leave(struct mlmon_pending *pending, s64 ret)
 {
-	leave_call(pending, ret);
+	leave(pending, ret);
 }
 NOKPROBE_SYMBOL(mlmon_call_leave);
 
@@ -414,7 +427,7 @@ NOKPROBE_SYMBOL(mlmon_call_leave);
  */
 int mlmon_call_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	leave_call((struct mlmon_pending *)ri->data, (long)regs_return_value(regs));
+	leave((struct mlmon_pending *)ri->data, (long)regs_return_value(regs));
 	return 0;
 }
 NOKPROBE_SYMBOL(mlmon_call_return);

@@ -53,26 +53,23 @@ mlmon_caller_identity(const struct mlmon_account *account)
 }
 
 /* Writes what a record says of who makes it. @account is current's, or NULL. */
-static inline void mlmon_caller_fill(struct mlock2mon_record *rec,
-				     const struct mlmon_account *account)
+static __always_inline void mlmon_caller_fill(struct mlock2mon_record *rec,
+					      const struct mlmon_account *account)
 {
 	const struct mlmon_identity *identity = mlmon_caller_identity(account);
+	const size_t namespaced = sizeof(*identity) - offsetof(struct mlmon_identity, ppid);
 
+	BUILD_BUG_ON(offsetofend(struct mlock2mon_record, pid_ns) !=
+		     offsetof(struct mlock2mon_record, ppid) + namespaced);
 	if (!account)
 		rec->attr |= MLOCK2MON_ATTR_UNTRACKED;
 	rec->start_ns = identity->start_ns;
 	rec->leader_start_ns = identity->leader_start_ns;
 	rec->parent_start_ns = identity->parent_start_ns;
-	rec->ppid = identity->ppid;
-	rec->ns_pid = identity->ns_pid;
-	rec->ns_tid = identity->ns_tid;
-	rec->ns_ppid = identity->ns_ppid;
-	rec->mnt_ns = 0;
-	rec->pid_ns = identity->pid_ns;
+	__builtin_memcpy(&rec->ppid, &identity->ppid, namespaced);
 	rec->pid = current->tgid;
 	rec->tid = current->pid;
 	rec->uid = mlmon_caller_uid();
-	rec->cgroup = mlmon_caller_cgroup();
 	rec->cpu = smp_processor_id();
 	rec->reserved = 0;
 	BUILD_BUG_ON(sizeof(rec->comm) != sizeof(current->comm));

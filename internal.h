@@ -60,10 +60,12 @@ struct mlmon_identity {
 	u64	start_ns;
 	u64	leader_start_ns;
 	u64	parent_start_ns;
+	/* As in a record, and copied as one. */
 	u32	ppid;
 	u32	ns_pid;
 	u32	ns_tid;
 	u32	ns_ppid;
+	u32	mnt_ns;
 	u32	pid_ns;
 };
 
@@ -71,7 +73,6 @@ struct mlmon_probe;
 
 /* Written by its own processor with preemption disabled, read by any. */
 struct mlmon_counts {
-	const struct mlmon_probe	*hit;	/* entry counted, return not yet armed */
 	struct mlock2mon_record		scratch;	/* for a record that may have no slot */
 	struct mlmon_identity		stranger;	/* of a task without an account */
 	u64				collapsed;	/* returns that share a record */
@@ -287,20 +288,40 @@ void mlmon_procfs_exit(void);
 struct mlmon_pending {
 	struct mlmon_flight	flight;
 	struct mlmon_account	*account;	/* NULL if it has none, or needs none yet */
-	struct mlmon_change	change;		/* at the entry only what was before */
+	struct mlmon_call_counts __percpu *counts;	/* of the call */
+	u64			before;		/* locked memory, pages */
 	u64			limit;		/* bytes */
+	unsigned long		def_flags;	/* what later mappings inherit */
+
+	/* ---- with an overlap, which says that others use the mm */
+	u32			generation;	/* see overlap_enter() */
+	bool			racy;
+
+	/* ---- of related calls only */
+	bool			asks;		/* is to lock memory */
 	u64			old_len;	/* of mremap */
 	u64			new_addr;	/* likewise */
-	unsigned long		def_flags;	/* what later mappings inherit */
-	u32			generation;	/* see overlap_enter() */
-	bool			asks;		/* a related call that is to lock memory */
-	bool			shared;		/* others use the mm */
-	bool			compat;
+};
+
+/* What became of a call. */
+struct mlmon_result {
+	s64			ret;
+	u64			dur_ns;
+	struct mlmon_change	change;
+	u64			cgroup;
+	u16			attr;		/* MLOCK2MON_ATTR_* */
+	u8			why;
 	bool			racy;
 };
 
+static inline bool mlmon_is_related(const struct mlmon_pending *pending)
+{
+	return pending->flight.call >= MLMON_NR_FAMILY;
+}
+
 /* The two probes on an entry point of the mlock family. */
 struct mlmon_probe {
+	struct mlmon_call_counts __percpu *counts;
 	enum mlock2mon_call	call;
 	enum mlmon_abi		abi;
 	char			symbol[32];

@@ -57,21 +57,24 @@ static void look_at_range(struct mlmon_facts *facts, struct mm_struct *mm)
  * mlmon_judge() - the reason of a result
  * @pending: the call, which has returned
  * @ret: its result
- * @cap: current may lock as much as it likes
+ * @before: locked memory at the entry, pages
+ * @after: locked memory now, pages
+ * @attr: what is known of MLOCK2MON_ATTR_*
  *
  * Context: preemption disabled; current has an mm.
  * Return: the verdict.
  */
-struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret, bool cap)
+struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret,
+				 u64 before, u64 after, u16 attr)
 {
 	struct mm_struct *mm = current->mm;
 	struct mlmon_facts facts = {
 		.addr		= pending->flight.addr,
 		.len		= pending->flight.len,
-		.old_len	= pending->old_len,
+		.old_len	= mlmon_is_related(pending) ? pending->old_len : 0,
 		.ret		= ret,
-		.before		= pending->change.before,
-		.after		= pending->change.after,
+		.before		= before,
+		.after		= after,
 		.total_vm	= READ_ONCE(mm->total_vm),
 		.limit		= pending->limit,
 		.map_count	= READ_ONCE(mm->map_count),
@@ -80,8 +83,8 @@ struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret, b
 		.call		= pending->flight.call,
 		.populated	= ret < 0 ? populated(mm) : MLMON_POPULATE_UNKNOWN,
 		.page_shift	= PAGE_SHIFT,
-		.cap		= cap,
-		.asks		= pending->asks,
+		.cap		= attr & MLOCK2MON_ATTR_CAP,
+		.asks		= mlmon_is_related(pending) && pending->asks,
 		.shared		= mlmon_in_company(pending, mm),
 		.future_changed	= mlmon_future_changed(pending, mm),
 	};

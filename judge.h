@@ -12,7 +12,7 @@
 /* Did others use the mm? */
 static inline bool mlmon_in_company(const struct mlmon_pending *pending, struct mm_struct *mm)
 {
-	return pending->shared || atomic_read(&mm->mm_users) > 1;
+	return pending->flight.overlap || atomic_read(&mm->mm_users) > 1;
 }
 
 /* Has the call changed what later mappings inherit? */
@@ -30,16 +30,18 @@ static inline bool mlmon_has_huge_pages(struct mm_struct *mm)
 #endif
 }
 
-struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret, bool cap);
+struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret,
+				 u64 before, u64 after, u16 attr);
 
 /* The same for a success of the family in a process without huge pages: few facts matter. */
-static inline struct mlmon_verdict mlmon_judge_success(const struct mlmon_pending *pending)
+static __always_inline struct mlmon_verdict
+mlmon_judge_success(const struct mlmon_pending *pending, const struct mlmon_change *change)
 {
 	const struct mlmon_facts facts = {
 		.addr		= pending->flight.addr,
 		.len		= pending->flight.len,
-		.before		= pending->change.before,
-		.after		= pending->change.after,
+		.before		= change->before,
+		.after		= change->after,
 		.flags		= pending->flight.flags,
 		.call		= pending->flight.call,
 		.page_shift	= PAGE_SHIFT,

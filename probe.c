@@ -164,6 +164,7 @@ static int add_probe(enum mlmon_abi abi, enum mlock2mon_call call, unsigned int 
 	char name[32];
 	int ret;
 
+	probe->counts = &mlmon_counts->call[call];
 	probe->call = call;
 	probe->abi = abi;
 	snprintf(probe->symbol, sizeof(probe->symbol), "%s%s", abis[abi].prefix,

@@ -55,6 +55,7 @@ static struct mlmon_claim begin(enum mlock2mon_call call, const struct mlmon_acc
 	slot->ts_ns = ktime_get_boot_fast_ns();
 	slot->limit = rlimit(RLIMIT_MEMLOCK);
 	slot->attr = mlmon_caller_capability();
+	slot->cgroup = mlmon_caller_cgroup();
 	mlmon_caller_fill(slot, account);
 	return claim;
 }

@@ -165,7 +165,7 @@ static struct related *related_of(struct kretprobe_instance *ri)
 
 static void count_entry(const struct mlmon_pending *pending)
 {
-	this_cpu_ptr(mlmon_counts)->call[pending->flight.call].entries++;
+	__this_cpu_inc(mlmon_counts->call[pending->flight.call].entries);
 }
 
 /* Returns 1 if the return need not be seen. */
@@ -187,7 +187,6 @@ static int see_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	pending->flight.call = related->call;
 	if (!related->fetch(pending, arg))
 		return 1;
-	pending->compat = in_ia32_syscall();
 	count_entry(pending);
 	/* Moving waits for pages, too. */
 	mlmon_call_enter(pending, pending->asks || pending->flight.call == MLOCK2MON_MREMAP);
@@ -200,7 +199,7 @@ static s64 result(const struct mlmon_pending *pending, unsigned long ret)
 {
 	if (pending->flight.call == MLOCK2MON_BRK && ret < pending->flight.addr)
 		return -ENOMEM;
-	if (pending->compat)
+	if (in_ia32_syscall())
 		return IS_ERR_VALUE((long)(int)ret) ? (int)ret : (s64)(u32)ret;
 	return (s64)ret;
 }

@@ -146,9 +146,10 @@ static bool overtaken(struct mlmon_ring *ring, u64 mine)
 }
 NOKPROBE_SYMBOL(overtaken);
 
-/* A slot that is not simply free: who was there before is @mine's to judge. */
-static noinline bool take(struct mlmon_ring *ring, struct mlock2mon_record *slot, u64 mine)
+/* The slot of @mine is not simply free. */
+static noinline struct mlmon_claim contend(struct mlmon_ring *ring, u64 mine)
 {
+	struct mlock2mon_record *slot = slot_of(ring, mine);
 	u64 state = READ_ONCE(slot->seq);
 	u64 was;
 
@@ -158,15 +159,15 @@ static noinline bool take(struct mlmon_ring *ring, struct mlock2mon_record *slot
 		was = cmpxchg(&slot->seq, state,	/* begin:B, pairs with read:C */
 			      state & BUSY ? state | LAPPED : mine | BUSY);
 		if (was == state && !(state & BUSY))
-			return true;
+			return (struct mlmon_claim){ slot, mine };
 		if (was == state)
 			break;
 		state = was;
 	}
 	atomic64_inc(&ring->dropped);
-	return false;
+	return (struct mlmon_claim){ NULL, mine };
 }
-NOKPROBE_SYMBOL(take);
+NOKPROBE_SYMBOL(contend);
 
 /**
  * mlmon_ring_begin() - claim a slot
@@ -179,16 +180,13 @@ NOKPROBE_SYMBOL(take);
 struct mlmon_claim mlmon_ring_begin(struct mlmon_ring *ring)
 {
 	u64 mine = atomic64_inc_return(ring->next) - 1;	/* begin:A, pairs with read:A */
-	struct mlmon_claim claim = { slot_of(ring, mine), mine };
-	u64 state = READ_ONCE(claim.slot->seq);
+	struct mlock2mon_record *slot = slot_of(ring, mine);
+	u64 state = READ_ONCE(slot->seq);
 
 	/* Neither BUSY nor LAPPED, which would make it more than any number. */
-	if (likely(state < mine &&
-		   cmpxchg(&claim.slot->seq, state, mine | BUSY) == state)) /* begin:B */
-		return claim;
-	if (!take(ring, claim.slot, mine))
-		claim.slot = NULL;
-	return claim;
+	if (likely(state < mine && cmpxchg(&slot->seq, state, mine | BUSY) == state)) /* begin:B */
+		return (struct mlmon_claim){ slot, mine };
+	return contend(ring, mine);
 }
 NOKPROBE_SYMBOL(mlmon_ring_begin);
 

@@ -116,6 +116,7 @@ void mlmon_task_identify(struct mlmon_identity *identity)
 	identity->leader_start_ns = current->group_leader->start_boottime;
 	identity->ns_pid = task_tgid_nr_ns(current, ns);
 	identity->ns_tid = task_pid_nr_ns(current, ns);
+	identity->mnt_ns = 0;
 	identity->pid_ns = ns ? ns->ns.inum : 0;
 
 	rcu_read_lock();

@@ -67,7 +67,7 @@ TRACE_EVENT(mlock_enter,
 	TP_fast_assign(
 		__entry->addr = pending->flight.addr;
 		__entry->len = pending->flight.len;
-		__entry->locked = pending->change.before << PAGE_SHIFT;
+		__entry->locked = pending->before << PAGE_SHIFT;
 		__entry->limit = pending->limit;
 		__entry->flags = pending->flight.flags;
 		__entry->call = pending->flight.call;

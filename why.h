@@ -97,19 +97,19 @@ struct mlmon_verdict {
 };
 
 /* The range as the kernel rounds it; all arithmetic wraps, as the kernel's does. */
-static inline __u64 mlmon_page_addr(const struct mlmon_facts *f)
+static __always_inline __u64 mlmon_page_addr(const struct mlmon_facts *f)
 {
 	return f->addr & ~((1ULL << f->page_shift) - 1);
 }
 
-static inline __u64 mlmon_page_len(const struct mlmon_facts *f)
+static __always_inline __u64 mlmon_page_len(const struct mlmon_facts *f)
 {
 	__u64 mask = (1ULL << f->page_shift) - 1;
 
 	return (f->len + (f->addr & mask) + mask) & ~mask;
 }
 
-static inline struct mlmon_verdict mlmon_verdict(__u8 why, bool likely, __u64 detail)
+static __always_inline struct mlmon_verdict mlmon_verdict(__u8 why, bool likely, __u64 detail)
 {
 	struct mlmon_verdict v = { .detail = detail, .why = why, .likely = likely };
 
@@ -233,7 +233,7 @@ static inline struct mlmon_verdict mlmon_why_failure(const struct mlmon_facts *f
 }
 
 /* A success that left the locked memory as it was. */
-static inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts *f)
+static __always_inline struct mlmon_verdict mlmon_why_unchanged(const struct mlmon_facts *f)
 {
 	bool all = f->call == MLOCK2MON_MLOCKALL || f->call == MLOCK2MON_MUNLOCKALL;
 	bool locks = f->call == MLOCK2MON_MLOCK || f->call == MLOCK2MON_MLOCK2;
@@ -338,7 +338,7 @@ static inline struct mlmon_verdict mlmon_why_related(const struct mlmon_facts *f
 }
 
 /* Does a reason rest on what others may have changed, if the mm is shared? */
-static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
+static __always_inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
 {
 	switch (why) {
 	case MLOCK2MON_WHY_LIMIT:
@@ -362,7 +362,7 @@ static inline bool mlmon_why_inferred(const struct mlmon_facts *f, __u8 why)
  * Context: any.
  * Return: the verdict; why is MLOCK2MON_WHY_NONE for a plain success.
  */
-static inline struct mlmon_verdict mlmon_why_success(const struct mlmon_facts *f)
+static __always_inline struct mlmon_verdict mlmon_why_success(const struct mlmon_facts *f)
 {
 	struct mlmon_verdict v = mlmon_verdict(MLOCK2MON_WHY_NONE, false, 0);
 
