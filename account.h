@@ -51,10 +51,10 @@ static __always_inline void mlmon_totals_add(struct mlmon_totals *totals,
 
 /* A call has returned. */
 static __always_inline void mlmon_account_leave(struct mlmon_account *account,
-						const struct mlmon_pending *pending,
+						const struct mlmon_pending *pending, bool related,
 						const struct mlmon_result *result)
 {
-	unsigned int call = min_t(unsigned int, pending->flight.call, MLMON_TOTALS_RELATED);
+	unsigned int call = related ? MLMON_TOTALS_RELATED : pending->flight.call;
 	u64 locked = result->change.after << PAGE_SHIFT;
 
 	raw_write_seqcount_begin(&account->seq);

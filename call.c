@@ -82,12 +82,12 @@ static __always_inline void enter(struct mlmon_pending *pending, bool track)
 	pending->limit = rlimit(RLIMIT_MEMLOCK);
 	pending->before = READ_ONCE(mm->locked_vm);
 	pending->def_flags = READ_ONCE(mm->def_flags);
-	pending->account = NULL;
 	trace_mlock_enter(pending);
 	pending->flight.ts_ns = ktime_get_boot_fast_ns();
-	if (!track)
+	if (!track) {
+		pending->account = NULL;
 		return;
-
+	}
 	pending->account = mlmon_task_get();
 	if (pending->account)
 		mlmon_account_enter(pending->account, &pending->flight);
@@ -283,7 +283,7 @@ static __always_inline void count_return(struct mlmon_call_counts __percpu *coun
 	}
 }
 
-static __always_inline void book(const struct mlmon_pending *pending,
+static __always_inline void book(const struct mlmon_pending *pending, bool related,
 				 const struct mlmon_result *result,
 				 const struct mlock2mon_record *rec, u64 seq)
 {
@@ -291,20 +291,20 @@ static __always_inline void book(const struct mlmon_pending *pending,
 
 	count_return(pending->counts, result);
 	if (account)
-		mlmon_account_leave(account, pending, result);
+		mlmon_account_leave(account, pending, related, result);
 	trace_mlock_exit(rec, seq);
 }
 
-static __always_inline void emit(const struct mlmon_pending *pending, bool related,
-				 struct mlmon_result *result)
+/* Fills the slot of @claim, or what stands for it, and puts it into the ring. */
+static __always_inline void emit(struct mlmon_claim claim, const struct mlmon_pending *pending,
+				 bool related, struct mlmon_result *result)
 {
-	struct mlmon_claim claim = mlmon_ring_begin(&mlmon_ring);
 	struct mlock2mon_record *rec = claim.slot;
 
 	if (unlikely(!rec))
 		rec = &this_cpu_ptr(mlmon_counts)->scratch;
 	fill(rec, pending, related, result);
-	book(pending, result, rec, claim.seq);
+	book(pending, related, result, rec, claim.seq);
 	if (likely(claim.slot))
 		mlmon_ring_end(&mlmon_ring, claim);
 }
@@ -313,15 +313,16 @@ static __always_inline void emit(const struct mlmon_pending *pending, bool relat
 static void emit_unless_repeated(const struct mlmon_pending *pending, struct mlmon_result *result)
 {
 	struct mlock2mon_record *rec = &this_cpu_ptr(mlmon_counts)->scratch;
+	bool related = mlmon_is_related(pending);
 	struct mlmon_claim claim;
 
-	fill(rec, pending, mlmon_is_related(pending), result);
+	fill(rec, pending, related, result);
 	if (mlmon_record_repeats(pending->account, rec)) {
-		book(pending, result, rec, 0);
+		book(pending, related, result, rec, 0);
 		return;
 	}
 	claim = mlmon_ring_begin(&mlmon_ring);
-	book(pending, result, rec, claim.seq);
+	book(pending, related, result, rec, claim.seq);
 	if (claim.slot) {
 		mlmon_record_copy(claim.slot, rec);
 		mlmon_ring_end(&mlmon_ring, claim);
@@ -384,7 +385,7 @@ static noinline void leave_slowly(struct mlmon_pending *pending, s64 ret, u64 du
 	}
 	if (pending->account)
 		mlmon_record_end_series(pending->account);
-	emit(pending, mlmon_is_related(pending), &result);
+	emit(mlmon_ring_begin(&mlmon_ring), pending, mlmon_is_related(pending), &result);
 }
 
 static __always_inline void leave(struct mlmon_pending *pending, s64 ret)
@@ -395,13 +396,15 @@ static __always_inline void leave(struct mlmon_pending *pending, s64 ret)
 		/* The fast clock may step back a little while it is being adjusted. */
 		.dur_ns = now > pending->flight.ts_ns ? now - pending->flight.ts_ns : 0,
 	};
+	struct mlmon_claim claim;
 
 	if (mlmon_related || ret < 0 || (pending->account && pending->account->series.open)) {
 		leave_slowly(pending, ret, result.dur_ns);
 		return;
 	}
+	claim = mlmon_ring_begin(&mlmon_ring);
 	observe(pending, &result);
-	emit(pending, false, &result);
+	emit(claim, pending, false, &result);
 }
 
 /**

@@ -85,11 +85,12 @@ static void on_leave(bool last)
 	struct mlmon_account *account = mlmon_task_find(current);
 	struct mm_struct *mm = current->mm;
 
-	last = last && mm && owns(mm, current->vfork_done);
 	/* Who has no account may still be the last of those who had. */
-	if (!account && !(last && mlmon_related && mlmon_ledger_maybe(mm)))
+	if (!account && (!mlmon_related || !last || !mm || !mlmon_ledger_maybe(mm)))
 		return;
-	leave(account, mm, last);
+	last = last && mm && owns(mm, current->vfork_done);
+	if (account || last)
+		leave(account, mm, last);
 }
 NOKPROBE_SYMBOL(on_leave);
 

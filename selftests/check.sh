@@ -7,10 +7,11 @@ set -euo pipefail
 usage() {
 	cat <<-END
 	Usage: make check [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
-	Checks the sources (lint) and the model of the ring (model), builds and runs the
-	unit tests and the tests in guests for each kernel of selftests/kernels. TESTS
-	selects by a shell pattern that is matched against the names, with anything around
-	it (lint, model, unit-*, selftests/tests/*); KERNELS by name. FLOOD_SECONDS is how
+	Checks the sources (lint), the model of the ring (model) and what the module adds to
+	calls (cost), builds and runs the unit tests and the tests in guests for each kernel
+	of selftests/kernels. TESTS selects by a shell pattern that is matched against the
+	names, with anything around it (lint, model, cost, unit-*, selftests/tests/*);
+	KERNELS by name. FLOOD_SECONDS is how
 	long 42-flood floods each ring (20, at most 60). Logs: build/KERNEL/log. The last
 	line is the sum.
 	END
@@ -94,6 +95,12 @@ model() {
 	run_here "$1" model "$tree/selftests/enter.sh" "$1" selftests/model.sh || true
 }
 
+# cost: of calls, on one kernel.
+cost() {
+	wanted cost || return 0
+	run_here "$1" cost "$tree/selftests/cost.sh" "$1" || true
+}
+
 as_lint() {
 	"$tree/selftests/checkpatch.sh" "$tree/build/$1/checkpatch" &&
 		"$tree/selftests/enter.sh" "$1" selftests/lint.sh
@@ -164,7 +171,7 @@ check_kernel() {
 	trap 'exit 1' INT TERM
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
-	[[ $kernel != "$(default_kernel)" ]] || { lint "$kernel"; model "$kernel"; } &
+	[[ $kernel != "$(default_kernel)" ]] || { cost "$kernel"; lint "$kernel"; model "$kernel"; } &
 	units "$kernel"
 	guests "$kernel"
 	wait
@@ -204,7 +211,7 @@ finish() {
 anything_wanted() {
 	local file
 
-	if wanted lint || wanted model; then
+	if wanted lint || wanted model || wanted cost; then
 		return 0
 	fi
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do

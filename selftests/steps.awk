@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # From the symbols of a kernel, sorted by address, and what QEMU wrote down of its
 # instructions, to the instructions of one call in each function. A call is what comes
-# between two entries into the kernel; of all that were seen it is one of the median
-# length, which under -icount is the length of most.
+# between two entries into the kernel and went through the function SUBJECT (a variable);
+# of all of these it is one of the median length, which under -icount is that of most.
 
 # function_of PC: addresses have 16 hexadecimal digits, so they compare as text.
 function function_of(pc, low, high, middle)
@@ -21,12 +21,15 @@ function function_of(pc, low, high, middle)
 	return known[pc] = pc "" < "8" ? "(user space)" : name[low]
 }
 
+# The call that began at @begin ends before this line.
 function finish_call()
 {
-	if (calls++)
+	if (wanted) {
+		from[++calls] = begin
 		lengths[count]++
-	count = 0
-	split("", pcs)
+	}
+	wanted = count = 0
+	begin = length_of_stream + 1
 }
 
 # The numbers of instructions that calls had, in ascending order.
@@ -42,7 +45,7 @@ function median(n, i, j, t, sorted, sum)
 		}
 	for (i = 1; i <= n; i++) {
 		sum += lengths[sorted[i]]
-		if (sum * 2 >= calls - 1)
+		if (sum * 2 >= calls)
 			return sorted[i]
 	}
 }
@@ -53,6 +56,8 @@ FNR == NR {
 		name[symbols] = $3 ($4 == "" ? "" : " " $4)
 		if ($3 == "entry_SYSCALL_64")
 			entry = $1
+		if ($3 == subject)
+			inside = $1
 	}
 	next
 }
@@ -60,22 +65,30 @@ FNR == NR {
 # Trace 0: 0x7f12c407e3c0 [0000000000000000/ffffffff8100361f/18c0c2b0/ff020201]
 {
 	split($4, part, "/")
-	if (part[2] == entry)
+	if (part[2] == entry) {
 		finish_call()
-	if (calls && length(part[2]) == 16) {
-		count++
-		stream[++length_of_stream] = part[2]
-		if (part[2] == entry)
-			begin[calls] = length_of_stream
+		started = 1
 	}
+	if (!started || length(part[2]) != 16)
+		next
+	if (part[2] == inside)
+		wanted = 1
+	count++
+	stream[++length_of_stream] = part[2]
 }
 
 END {
-	wanted = median()
-	for (c = 1; c < calls; c++)
-		if (begin[c + 1] - begin[c] == wanted)
+	if (!calls)
+		exit 1
+	length_of_one = median()
+	for (c = 1; c <= calls; c++) {
+		to = c < calls ? from[c + 1] : length_of_stream + 1
+		for (i = from[c] + 1; i < to && stream[i] != entry; i++)
+			;
+		if (i - from[c] == length_of_one)
 			break
-	for (i = begin[c]; i < begin[c + 1]; i++)
+	}
+	for (i = from[c]; i < from[c] + length_of_one; i++)
 		total[function_of(stream[i])]++
 	for (f in total)
 		print total[f], f

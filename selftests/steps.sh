@@ -8,7 +8,7 @@ usage() {
 	cat <<-END
 	Usage: selftests/steps.sh KERNEL DIR [COMMAND ...]
 	Boots a guest, runs COMMAND in it, and then mlock2() of a locked page for ever. QEMU
-	writes down each instruction for two seconds. Leaves in DIR: trace, kallsyms, and
+	writes down each instruction for a second. Leaves in DIR: trace, kallsyms, and
 	steps, a line a function: its instructions in one call, its name.
 	END
 }
@@ -42,7 +42,7 @@ main() {
 	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$dir" --icount --monitor --timeout 120 \
 		--append "nokaslr norandmaps" -- selftests/steps-guest.sh "$@" > >(record "$dir")
 	[[ -s $dir/trace ]] || die "QEMU has written no trace"
-	awk -f "$tree/selftests/steps.awk" <(sort "$dir/kallsyms") "$dir/trace" |
+	awk -v subject=__x64_sys_mlock2 -f "$tree/selftests/steps.awk" <(sort "$dir/kallsyms") "$dir/trace" |
 		sort -k 1,1nr -k 2 >"$dir/steps"
 }
 
