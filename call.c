@@ -54,11 +54,12 @@ static __always_inline void overlap_enter(struct mlmon_pending *pending, struct 
 /* Did another call on the mm overlap with this one, so far? */
 static __always_inline bool overlapped(const struct mlmon_pending *pending)
 {
-	atomic64_t *place = &overlap[pending->flight.overlap - 1];
+	u64 now;
 
 	if (!pending->flight.overlap)
 		return false;
-	return pending->racy || (u32)(atomic64_read(place) >> 32) != pending->generation;
+	now = atomic64_read(&overlap[pending->flight.overlap - 1]);
+	return pending->racy || (u32)(now >> 32) != pending->generation;
 }
 
 static __always_inline void overlap_leave(const struct mlmon_flight *flight)
@@ -198,7 +199,8 @@ static __always_inline u16 attributes(const struct mlmon_pending *pending, bool 
 {
 	u16 attr = mlmon_caller_capability();
 
-	if (unlikely(in_ia32_syscall()))
+	/* A stack grows outside of calls, too, and then that is left from the last one. */
+	if (unlikely(in_ia32_syscall()) && !(related && pending->flight.call == MLOCK2MON_STACK))
 		attr |= MLOCK2MON_ATTR_COMPAT;
 	if (unlikely(asked_onfault(pending, related)))
 		attr |= MLOCK2MON_ATTR_ONFAULT;

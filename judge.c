@@ -13,11 +13,16 @@
  * reader leaves its mark when it lets go, a writer leaves none. So the mark of
  * current can only be from bringing in; no mark, with nobody else about, means
  * that it was not reached. Not on PREEMPT_RT, nor where the debugging of
- * rwsems wipes the mark: then the other facts must do.
+ * rwsems or of hung tasks wipes the mark: then the other facts must do.
  */
+#if !defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_DEBUG_RWSEMS) && \
+	!defined(CONFIG_DETECT_HUNG_TASK_BLOCKER)
+#define READERS_LEAVE_A_MARK
+#endif
+
 static enum mlmon_populated populated(struct mm_struct *mm)
 {
-#if !defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_DEBUG_RWSEMS)
+#ifdef READERS_LEAVE_A_MARK
 	unsigned long holder = atomic_long_read(&mm->mmap_lock.owner) & ~7UL;
 
 	if (holder == (unsigned long)current)
