@@ -37,6 +37,15 @@ build_module() {
 	mv "$BUILD/mlock2mon.ko.new" "$BUILD/mlock2mon.ko"
 }
 
+# build_floor: for the benchmark, the module that does nothing.
+build_floor() {
+	mkdir -p "$BUILD/floor"
+	cp -u "$SRC"/selftests/floor/{Kbuild,floor.c} "$BUILD/floor/"
+	quietly make -C "/lib/modules/$KVER/build" M="$BUILD/floor" W=1 KCFLAGS=-Werror modules
+	cp "$BUILD/floor/floor.ko" "$BUILD/floor.ko.new"
+	mv "$BUILD/floor.ko.new" "$BUILD/floor.ko"
+}
+
 build_programs() {
 	mkdir -p "$BUILD/bin"
 	quietly make -C "$SRC" TOOL="$BUILD/bin/mlock2mon" CFLAGS='-O2 -g -Werror' tool
@@ -44,5 +53,6 @@ build_programs() {
 }
 
 build_module
+build_floor
 build_programs
 "$SRC/selftests/initramfs.sh"

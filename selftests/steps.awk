@@ -56,6 +56,9 @@ FNR == NR {
 		name[symbols] = $3 ($4 == "" ? "" : " " $4)
 		if ($3 == "entry_SYSCALL_64")
 			entry = $1
+		# Calls may pass over the first instruction.
+		if (inside != "" && inside_end == "" && $1 != inside)
+			inside_end = $1
 		if ($3 == subject)
 			inside = $1
 	}
@@ -71,7 +74,7 @@ FNR == NR {
 	}
 	if (!started || length(part[2]) != 16)
 		next
-	if (part[2] == inside)
+	if (part[2] "" >= inside "" && part[2] "" < inside_end "")
 		wanted = 1
 	count++
 	stream[++length_of_stream] = part[2]

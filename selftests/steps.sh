@@ -19,6 +19,8 @@ record() {
 
 	while read -r line; do
 		[[ $line == ready ]] || { say "$line"; continue; }
+		# Let it get going.
+		sleep 2
 		printf '%s\n' "logfile $1/trace" "singlestep on" "log exec,nochain" >"$1/monitor.in"
 		sleep 0.6
 		printf '%s\n' "log none" >"$1/monitor.in"
