@@ -161,7 +161,7 @@ join() {
 	local kernel part files=() i
 
 	for part in "${order[@]}"; do
-		for kernel in $(kernel_names); do
+		for kernel in $(kernel_names '.*'); do
 			[[ ! -s $1/$kernel-$part.json ]] || files+=("$1/$kernel-$part")
 		done
 	done

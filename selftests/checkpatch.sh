@@ -29,7 +29,7 @@ fetch() {
 	local dir=$1 name suites tmp
 
 	name=$(default_kernel)
-	read -r _ suites _ <<<"$(kernel_line "$name")"
+	read -r _ suites _ <<<"$(chroot_line "$name")"
 	tmp=$dir/tmp
 	mkdir -p "$tmp/state/lists/partial" "$tmp/cache/archives/partial"
 	source_lines "$suites" >"$tmp/sources"

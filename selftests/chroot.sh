@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Print the path of the chroot that builds for a kernel and supplies it. It is
-# made when it is missing, and again when anything it depends on changed.
+# Print the path of a chroot: of the one that builds for a kernel and supplies it, or of
+# another. It is made when it is missing, and again when anything it depends on changed.
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 # busybox makes the initramfs, perl runs kernel-doc, the rest is for tests.
 packages=(
-	bpftrace busybox-static gcc gcc-multilib gpg gpg-agent kmod libc6-dev libcap2-bin
-	libcmocka-dev libseccomp-dev linux-perf make mandoc mount perl pkgconf procps shellcheck
-	sparse spin strace stress-ng trace-cmd xz-utils
+	bpftrace busybox-static chrony cryptsetup-bin gcc gcc-multilib gpg gpg-agent kmod libc6-dev
+	libcap2-bin libcmocka-dev libseccomp-dev linux-perf make mandoc memlockd mount
+	openssh-client openssl perl pkgconf procps rt-tests shellcheck sparse spin strace stress-ng
+	trace-cmd xz-utils
 )
 
 # Nothing that a guest has no hardware for: half of the unpacking time.
@@ -24,9 +25,10 @@ without=(
 
 usage() {
 	cat <<-END
-	Usage: selftests/chroot.sh KERNEL
-	Prints the path of the cached chroot for KERNEL, a name in selftests/kernels,
-	making it first when needed. The cache is $cache (MLOCK2MON_CACHE).
+	Usage: selftests/chroot.sh NAME
+	Prints the path of the cached chroot NAME, a kernel of selftests/kernels or a name in
+	selftests/chroots, making it first when needed. The cache is $cache
+	(MLOCK2MON_CACHE).
 	END
 }
 
@@ -59,22 +61,24 @@ make_chroot() {
 remove_others() {
 	local name=$1 keep=$2 dir
 
-	for dir in "$cache/chroot-$name"-*; do
+	# Twelve, for one name may begin with another.
+	for dir in "$cache/chroot-$name"-????????????; do
 		[[ $dir == "$keep" || ! -d $dir ]] || flock -n "$dir" rm -rf --one-file-system "$dir" || true
 	done
 }
 
 main() {
-	local name suites key dir log
+	local name line suites include key dir log
 
-	[[ $# -eq 1 ]] || misused "one kernel name is needed"
+	[[ $# -eq 1 ]] || misused "one name is needed"
 	case $1 in
 	-h | --help) usage; exit 0 ;;
 	-*) misused "unknown option $1" ;;
 	esac
 	name=$1
-	need_kernel "$name"
-	key=$(kernel_line "$name" | cat - "$tree/selftests/chroot.sh" | sha256sum | cut -c 1-12)
+	line=$(chroot_line "$name")
+	[[ $line ]] || die "no chroot '$name' in selftests/kernels or selftests/chroots"
+	key=$(cat - "$tree/selftests/chroot.sh" <<<"$line" | sha256sum | cut -c 1-12)
 	dir=$cache/chroot-$name-$key
 	if [[ ! -d $dir ]]; then
 		need_root
@@ -84,9 +88,9 @@ main() {
 		flock 8
 	fi
 	if [[ ! -d $dir ]]; then
-		say "Making the chroot for kernel $name in $cache, about a minute ..."
+		say "Making the chroot $name in $cache, about a minute ..."
 		log=$cache/chroot-$name.log
-		read -r _ suites include <<<"$(kernel_line "$name")"
+		read -r _ suites include <<<"$line"
 		remove_others "$name" "$dir"
 		rm -rf --one-file-system "$dir.new"
 		# shellcheck disable=SC2086 # the packages are words

@@ -25,22 +25,25 @@ need_root() {
 	[[ $(id -u) -eq 0 ]] || die "this needs root: it makes chroots and mounts file systems in them"
 }
 
+# kernel_names [WHEN]: those that `make check` tests, or those of that word in selftests/kernels.
 kernel_names() {
-	awk '!/^#/ && NF { print $1 }' "$tree/selftests/kernels"
+	awk -v when="${1:-check|default}" '!/^#/ && $2 ~ "^(" when ")$" { print $1 }' "$tree/selftests/kernels"
 }
 
-kernel_line() {
-	awk -v name="$1" '$1 == name' "$tree/selftests/kernels"
+# chroot_line NAME: "NAME SUITES PACKAGE ..." of a kernel's chroot or another.
+chroot_line() {
+	awk -v name="$1" '$1 == name { $2 = ""; $0 = $0; $1 = $1; print }' "$tree/selftests/kernels"
+	awk -v name="$1" '$1 == name { $1 = $1; print }' "$tree/selftests/chroots"
 }
 
 default_kernel() {
-	kernel_names | tail -n 1
+	kernel_names default
 }
 
 # need_kernel NAME: refuse a name that selftests/kernels does not have.
 need_kernel() {
-	[[ -n $(kernel_line "$1") ]] ||
-		die "no kernel '$1' in selftests/kernels, there are: $(kernel_names | paste -sd ' ')"
+	[[ -n $(kernel_names '.*' | grep -Fx -e "$1") ]] ||
+		die "no kernel '$1' in selftests/kernels, there are: $(kernel_names '.*' | paste -sd ' ')"
 }
 
 apt_install() {
