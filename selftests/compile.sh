@@ -30,7 +30,7 @@ quietly() {
 
 build_module() {
 	sync_module
-	quietly make -C "/lib/modules/$KVER/build" M="$BUILD/module" -j"$(nproc)" \
+	quietly make -C "$KDIR" M="$BUILD/module" -j"$(nproc)" \
 		W=1 KCFLAGS=-Werror modules
 	# Renamed into place: a running guest keeps the one it has.
 	cp "$BUILD/module/mlock2mon.ko" "$BUILD/mlock2mon.ko.new"
@@ -41,7 +41,7 @@ build_module() {
 build_floor() {
 	mkdir -p "$BUILD/floor"
 	cp -u "$SRC"/selftests/floor/{Kbuild,floor.c} "$BUILD/floor/"
-	quietly make -C "/lib/modules/$KVER/build" M="$BUILD/floor" W=1 KCFLAGS=-Werror modules
+	quietly make -C "$KDIR" M="$BUILD/floor" W=1 KCFLAGS=-Werror modules
 	cp "$BUILD/floor/floor.ko" "$BUILD/floor.ko.new"
 	mv "$BUILD/floor.ko.new" "$BUILD/floor.ko"
 }

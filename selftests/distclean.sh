@@ -6,10 +6,10 @@ set -euo pipefail
 
 [[ $# -eq 0 ]] || { say "Usage: make distclean"; exit 2; }
 shopt -s nullglob
-for path in "$cache"/chroot-*-*/ "$cache"/checkpatch-*/; do
+for path in "$cache"/{chroot,kernel}-*-*/ "$cache"/checkpatch-*/; do
 	flock -n "$path" rm -rf --one-file-system "$path" || die "$path is in use"
 done
-for path in "$cache"/chroot-*.lock "$cache"/chroot-*.log "$cache"/checkpatch.*; do
+for path in "$cache"/{chroot,kernel}-*.{lock,log} "$cache"/checkpatch.*; do
 	rm -f "$path"
 done
 [[ ! -d $cache ]] || rmdir --ignore-fail-on-non-empty "$cache"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Run a command in the chroot of a kernel, with the tree at /src. Only
-# build/KERNEL of it and /tmp can be written, and nothing stays mounted.
+# Run a command in the chroot of a kernel, with the tree at /src and, if the kernel is one
+# that is built here, what was built at /mnt. Only build/KERNEL and /tmp can be written, and
+# nothing stays mounted.
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
@@ -9,31 +10,48 @@ usage() {
 	cat <<-END
 	Usage: selftests/enter.sh KERNEL COMMAND [ARGUMENT ...]
 	Runs COMMAND in the chroot for KERNEL, in /src, which is this tree, read-only.
-	/src/build/KERNEL can be written. Environment: SRC, BUILD, KVER.
+	/src/build/KERNEL can be written. Environment: SRC, BUILD, KERNEL, KDIR (what modules
+	are built against), VMLINUZ, KVER (of a Debian kernel), and what the file env of a
+	kernel that is built here says.
 	END
+}
+
+# mount_kernel ROOT BUILT: what selftests/kernel.sh made. It says what more is in $facts.
+mount_kernel() {
+	local kver
+
+	if [[ $2 ]]; then
+		mount --bind "$2" "$1/mnt"
+		mount -o remount,bind,ro "$1/mnt"
+		facts=(KDIR=/mnt/build VMLINUZ=/mnt/vmlinuz)
+		[[ ! -e $2/env ]] || mapfile -t -O 2 facts <"$2/env"
+	else
+		kver=$(cd "$1/lib/modules" && echo *)
+		facts=(KVER="$kver" KDIR="/lib/modules/$kver/build" VMLINUZ="/boot/vmlinuz-$kver")
+	fi
 }
 
 # In the private mount and pid namespace; the kernel undoes it all.
 mount_and_run() {
-	local root=$1 name=$2 build=build/$2 kver
-	shift 2
+	local root=$1 built=$2 name=$3 build=build/$3 facts
+	shift 3
 
-	kver=$(cd "$root/lib/modules" && echo *)
 	mount --bind "$root" "$root"
 	mount --bind "$tree" "$root/src"
 	mount -o remount,bind,ro "$root/src"
 	mount --bind "$tree/$build" "$root/src/$build"
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs tmpfs "$root/tmp"
+	mount_kernel "$root" "$built"
 	mount -o remount,bind,ro "$root"
 	# shellcheck disable=SC2016 # expanded in the chroot
 	exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C \
-		SRC=/src BUILD="/src/$build" KVER="$kver" KERNEL="$name" \
+		SRC=/src BUILD="/src/$build" KERNEL="$name" "${facts[@]}" \
 		bash -c 'cd /src && exec "$@"' bash "$@"
 }
 
 main() {
-	local root
+	local root built=''
 
 	case ${1-} in
 	-h | --help) usage; exit 0 ;;
@@ -46,13 +64,19 @@ main() {
 	[[ $# -ge 2 ]] || misused "a kernel name and a command are needed"
 	need_kernel "$1"
 	need_root
-	root=$("$tree/selftests/chroot.sh" "$1")
+	root=$("$tree/selftests/chroot.sh" "$(kernel_chroot "$1")")
+	[[ ! $(built_line "$1") ]] || built=$("$tree/selftests/kernel.sh" "$1")
 	mkdir -p "$tree/build/$1"
-	# Whoever holds this lock keeps chroot.sh from removing an old chroot.
+	# Whoever holds this lock keeps chroot.sh from removing an old chroot,
+	# and kernel.sh an old kernel.
 	exec 7<"$root"
 	flock -s 7
+	if [[ $built ]]; then
+		exec 8<"$built"
+		flock -s 8
+	fi
 	MLOCK2MON_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private \
-		"$0" inside "$root" "$@"
+		"$0" inside "$root" "$built" "$@"
 }
 
 main "$@"

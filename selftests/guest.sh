@@ -200,7 +200,7 @@ main() {
 	out=$(cd "$out" && pwd)
 	exec 5<"$out"
 	flock -n 5 || die "another guest uses $out: give this one another --out"
-	root=$("$tree/selftests/chroot.sh" "$kernel")
+	root=$("$tree/selftests/chroot.sh" "$(kernel_chroot "$kernel")")
 	exec 7<"$root"
 	flock -s 7
 	write_command

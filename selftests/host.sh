@@ -30,6 +30,20 @@ kernel_names() {
 	awk -v when="${1:-check|default}" '!/^#/ && $2 ~ "^(" when ")$" { print $1 }' "$tree/selftests/kernels"
 }
 
+# built_line NAME: "CHROOT CONFIG ..." of a kernel that is built here, nothing of another.
+built_line() {
+	awk -v name="$1" '$1 == name && sub(/^built:/, "", $3) { $1 = $2 = ""; $0 = $0; $1 = $1; print }' \
+		"$tree/selftests/kernels"
+}
+
+# kernel_chroot NAME: the chroot that builds for a kernel, and is the root of its guests.
+kernel_chroot() {
+	local chroot
+
+	read -r chroot _ <<<"$(built_line "$1")"
+	echo "${chroot:-$1}"
+}
+
 # chroot_line NAME: "NAME SUITES PACKAGE ..." of a kernel's chroot or another.
 chroot_line() {
 	awk -v name="$1" '$1 == name { $2 = ""; $0 = $0; $1 = $1; print }' "$tree/selftests/kernels"

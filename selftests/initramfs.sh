@@ -6,8 +6,10 @@ set -euo pipefail
 
 modules=(virtio_pci 9pnet_virtio 9p overlay virtio_rng virtio_console)
 
-# module_files: what the modules need, in loading order, without what is built in.
+# module_files: what the modules need, in loading order, without what is built in. A kernel
+# that is built here has it all built in.
 module_files() {
+	[[ ${KVER-} ]] || return 0
 	modprobe --set-version "$KVER" --show-depends --all "${modules[@]}" |
 		awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
@@ -33,12 +35,13 @@ main() {
 	mkdir -p "$dir"/{bin,dev,modules,proc,ro,root,rw}
 	cp /bin/busybox "$dir/bin/"
 	cp "$SRC/selftests/guest-init" "$dir/init"
+	: >"$dir/modules/order"
 	while read -r file; do
 		add_module "$file" "$dir"
 	done < <(module_files)
 	(cd "$dir" && find . | busybox cpio -o -H newc 2>/dev/null) >"$BUILD/initramfs.new"
 	mv "$BUILD/initramfs.new" "$BUILD/initramfs"
-	cp -u "/boot/vmlinuz-$KVER" "$BUILD/vmlinuz"
+	cp -u "$VMLINUZ" "$BUILD/vmlinuz"
 }
 
 main

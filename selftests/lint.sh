@@ -6,7 +6,6 @@
 
 cd "$SRC" || bail "no $SRC"
 shopt -s nullglob extglob
-kbuild=/lib/modules/$KVER/build
 module=(*.c *.h)
 programs=(tools/*.[ch] selftests/*.[ch] selftests/tests/*.[ch])
 
@@ -33,7 +32,7 @@ sparse_silent() {
 	rm -rf "$copy"
 	mkdir -p "$copy"
 	cp Kbuild "${module[@]}" "$copy"
-	log=$(make -C "$kbuild" M="$copy" C=2 modules 2>&1) || { echo "$log"; return 1; }
+	log=$(make -C "$KDIR" M="$copy" C=2 modules 2>&1) || { echo "$log"; return 1; }
 	grep -q CHECK <<<"$log" || { echo "sparse was not run"; return 1; }
 	said=$(grep -E "^(${copy//./\\.}/)?[a-z0-9_]+\.[ch]:[0-9]+:[0-9]+: (warning|error)" <<<"$log")
 	[[ -z $said ]] || { echo "$said"; return 1; }
@@ -42,7 +41,7 @@ sparse_silent() {
 kernel_doc_silent() {
 	local said
 
-	said=$("$(realpath "$kbuild")/scripts/kernel-doc" -none -Werror "${module[@]}" 2>&1) ||
+	said=$("$(realpath "$KDIR")/scripts/kernel-doc" -none -Werror "${module[@]}" 2>&1) ||
 		{ echo "$said"; return 1; }
 	[[ -z $said ]] || { echo "$said"; return 1; }
 }
