@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "mlock2mon.h"
 
 #define AT_ONCE		512

@@ -38,6 +38,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "random.h"
 
 #define PG		4096UL

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "mlock2mon.h"
 #include "promise.h"
 

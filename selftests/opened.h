@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "libc.h"
 #include "mlock2mon.h"
 #include "promise.h"
 

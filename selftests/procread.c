@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "promise.h"
 
 #define MAX_TEXT	(16 << 20)

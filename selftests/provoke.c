@@ -49,6 +49,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "see.h"
 #define ANY		LONG_MIN
 
