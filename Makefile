@@ -58,6 +58,9 @@ shell: ## a guest with the module loaded, to try things in
 check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 	@selftests/check.sh
 
+check-all: ## run them on all kernels; LEVEL=smoke: the quick ones
+	@selftests/check.sh --all
+
 bench: ## count the instructions that the module adds to calls; KERNELS selects
 	@selftests/bench.sh
 
@@ -71,4 +74,4 @@ distclean: clean ## and the chroots, which take a minute each to make
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool lib install demo shell check bench clean distclean help
+.PHONY: all module tool lib install demo shell check check-all bench clean distclean help

@@ -6,7 +6,8 @@ set -euo pipefail
 
 usage() {
 	cat <<-END
-	Usage: make check [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
+	Usage: make check     [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
+	       make check-all [LEVEL=smoke] [MINUTES=N] [TESTS=...] [KERNELS=...] [...]
 	Checks the sources (lint), the model of the ring (model) and what the module adds to
 	calls (cost), builds and runs the unit tests and the tests in guests for each kernel
 	of selftests/kernels. TESTS selects by a shell pattern that is matched against the
@@ -14,6 +15,12 @@ usage() {
 	KERNELS by name. FLOOD_SECONDS is how
 	long 42-flood floods each ring (20, at most 60). Logs: build/KERNEL/log. The last
 	line is the sum.
+
+	make check-all takes all kernels, two at a time, and ends with a table of them, which
+	it leaves in build/check-all.md too. LEVEL=smoke: without the unit tests, and of those
+	in guests only the ones that say "level: smoke", except on kernels that
+	selftests/kernels marks full. MINUTES: what has not begun by then is not run, and the
+	table says so.
 	END
 }
 
@@ -24,6 +31,25 @@ wanted() {
 	*${TESTS:-}*) return 0 ;;
 	esac
 	return 1
+}
+
+# quick KERNEL: is the quick level meant, and this kernel one that goes by it?
+quick() {
+	[[ $level == smoke && $(kernel_when "$1") != full ]]
+}
+
+# time_left: has the time that MINUTES gives not passed?
+time_left() {
+	[[ ! $deadline ]] || ((EPOCHSECONDS < deadline))
+}
+
+# not_run KERNEL NAME...: told, and not counted.
+not_run() {
+	local kernel=$1
+	shift
+
+	printf '%-9s NOT RUN, the time is up: %s\n' "$kernel" "$*"
+	printf '%s\tnot run\t%s\n' "$kernel" "$*" >>"$remarks"
 }
 
 seconds_since() {
@@ -38,12 +64,20 @@ report() {
 		read -r passed failed skipped
 		shown=$(cat)
 	} < <(awk -f "$tree/selftests/tap.awk" -v status="$5" -v left="$6" "$4")
-	echo "$passed $failed $skipped" >>"$results"
+	echo "$1 $2 $passed $failed $skipped" >>"$results"
 	((failed == 0)) || verdict=FAILED
-	printf '%-5s %-24s %6.1f s  %-6s %s%s%s%s\n' "$1" "$2" "$3" "$verdict" \
+	printf '%-9s %-24s %6.1f s  %-6s %s%s%s%s\n' "$1" "$2" "$3" "$verdict" \
 		"$passed passed" "$( ((failed == 0)) || echo ", $failed failed")" \
 		"$( ((skipped == 0)) || echo ", $skipped skipped")" "${shown:+$'\n'$shown}"
+	remark "$1" "$2" "$failed" "$4"
 }
+
+# remark KERNEL NAME FAILED TAP: what the table is to say of a test besides numbers.
+remark() {
+	(($3 == 0)) || printf '%s\tfailed\t%s\n' "$1" "$2"
+	sed -n 's/^ok [0-9]* - \(.*\) # SKIP \(.*\)/\1: \2/p; s/^1\.\.0 # SKIP \(.*\)/all of it: \1/p' "$4" |
+		awk -v kernel="$1" -v name="$2" '{ printf "%s\tskipped\t%s: %s\n", kernel, name, $0 }'
+} >>"$remarks"
 
 # run_here KERNEL NAME COMMAND...: a command that prints TAP, on this side.
 run_here() {
@@ -74,6 +108,7 @@ as_tap() {
 units() {
 	local file name
 
+	! quick "$1" || return 0
 	for file in "$tree"/selftests/unit-*.c; do
 		name=$(basename "$file" .c)
 		if [[ ! -e $file ]] || ! wanted "$name"; then
@@ -106,12 +141,13 @@ as_lint() {
 		"$tree/selftests/enter.sh" "$1" selftests/lint.sh
 }
 
-# tests: the names of those to run in guests.
+# tests KERNEL: the names of those to run in its guests.
 tests() {
 	local file
 
 	for file in "$tree"/selftests/tests/*; do
 		[[ -f $file && $file == *.@(sh|c) ]] || continue
+		! quick "$1" || grep -q '^[#/ *]*level: smoke' "$file" || continue
 		! wanted "selftests/tests/${file##*/}" || echo "selftests/tests/${file##*/}"
 	done
 }
@@ -133,12 +169,13 @@ boot() {
 	mkdir -p "$out"
 	# What tests are told; they inherit nothing.
 	echo "FLOOD_SECONDS=${FLOOD_SECONDS:-20}" >"$out/settings"
-	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$out" --timeout 180 -- \
+	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$out" --timeout 300 -- \
 		selftests/guest-tests.sh "${pending[@]}" >"$out/guest.log" 2>&1 </dev/null &
 	guest=$!
 	while ((${#pending[@]})); do
 		name=${pending[0]##*/}
 		while [[ ! -e $out/$name.end ]] && kill -0 "$guest" 2>/dev/null; do
+			time_left || touch "$out/stop"
 			sleep 0.2
 		done
 		[[ -e $out/$name.end ]] || break
@@ -158,17 +195,33 @@ boot() {
 guests() {
 	local kernel=$1 pending number=0
 
-	mapfile -t pending < <(tests)
-	while ((${#pending[@]})); do
+	mapfile -t pending < <(tests "$kernel")
+	while ((${#pending[@]})) && time_left; do
 		boot "$kernel" "$tree/build/$kernel/log/boot-$((++number))" || break
 	done
+	time_left || ((${#pending[@]} == 0)) || not_run "$kernel" "${pending[@]##*/}"
 }
 
+# check_kernel KERNEL: all that is wanted of it; told how long that took.
 check_kernel() {
-	local kernel=$1
+	local kernel=$1 start=$EPOCHREALTIME
 
 	trap end_jobs EXIT
 	trap 'exit 1' INT TERM
+	mkdir -p "$tree/build/$kernel/log"
+	time_left || { not_run "$kernel" everything; return 0; }
+	# Before the build, which would not tell what takes so long.
+	if "$tree/selftests/enter.sh" "$kernel" true; then
+		check_built "$kernel"
+	else
+		report "$kernel" chroot 0 /dev/null 0 "it cannot be made"
+	fi
+	echo "$kernel $(seconds_since "$start")" >>"$times"
+}
+
+check_built() {
+	local kernel=$1
+
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
 	[[ $kernel != "$(default_kernel)" ]] || { cost "$kernel"; lint "$kernel"; model "$kernel"; } &
@@ -183,22 +236,57 @@ end_jobs() {
 	kill $(jobs -p) 2>/dev/null || true
 }
 
-# chroots KERNEL...: those that are missing, at the same time.
-chroots() {
-	local kernel pids=() pid
+# check_kernels KERNEL...: two at a time, for each takes a processor.
+check_kernels() {
+	local kernel running=0
 
 	for kernel; do
-		"$tree/selftests/chroot.sh" "$kernel" >/dev/null &
-		pids+=($!)
+		((running < 2)) || wait -n || true
+		((running == 2)) || ((++running))
+		check_kernel "$kernel" &
 	done
-	for pid in "${pids[@]}"; do
-		wait "$pid" || die "a chroot could not be made"
+	wait
+}
+
+# table KERNEL...: what became of each.
+table() {
+	local kernel release
+
+	echo "| kernel | release | passed | failed | skipped | time |"
+	echo "|---|---|---:|---:|---:|---:|"
+	for kernel; do
+		release=
+		[[ ! -s $tree/build/$kernel/release ]] || release=$(<"$tree/build/$kernel/release")
+		awk -v kernel="$kernel" -v release="$release" '
+			$1 != kernel { next }
+			FILENAME == ARGV[1] { passed += $3; failed += $4; skipped += $5; run = 1; next }
+			{ seconds = $2 }
+			END {
+				if (!run)
+					printf "| %s | | not run | | | |\n", kernel
+				else
+					printf "| %s | %s | %d | %d | %d | %d:%02d |\n", kernel, release,
+						passed, failed, skipped, seconds / 60, seconds % 60
+			}' "$results" "$times"
 	done
+}
+
+# tell_all KERNEL...: the table, and below it in its file what did not simply pass.
+tell_all() {
+	local kernel
+
+	table "$@" | tee "$tree/build/check-all.md"
+	for kernel; do
+		awk -F '\t' -v kernel="$kernel" '
+			$1 != kernel { next }
+			!told { printf "\n%s\n\n", kernel; told = 1 }
+			{ printf " * %s: %s\n", $2, $3 }' "$remarks"
+	done >>"$tree/build/check-all.md"
 }
 
 # finish: the sum as the last line, and as the exit status.
 finish() {
-	awk '{ passed += $1; failed += $2; skipped += $3 }
+	awk '{ passed += $3; failed += $4; skipped += $5 }
 		END {
 			if (skipped)
 				printf "%d skipped\n", skipped
@@ -221,32 +309,42 @@ anything_wanted() {
 	return 1
 }
 
+# limit_all: LEVEL and MINUTES are for make check-all only.
+limit_all() {
+	level=${LEVEL:-full}
+	[[ $level == @(full|smoke) ]] || misused "LEVEL=$level: neither full nor smoke"
+	[[ ${MINUTES:-1} =~ ^[0-9]+$ ]] || misused "MINUTES=$MINUTES: not a number"
+	[[ ! ${MINUTES-} ]] || deadline=$((EPOCHSECONDS + 10#$MINUTES * 60))
+}
+
 main() {
-	local kernel kernels
+	local kernel kernels all=''
 
 	case ${1-} in
 	-h | --help) usage; exit 0 ;;
+	--all) all=1 ;;
 	?*) misused "unknown argument $1" ;;
 	esac
-	read -ra kernels <<<"${KERNELS:-$(kernel_names | paste -sd ' ')}"
+	kernels=$(kernel_names)
+	# Those that take longest first.
+	[[ ! $all ]] || kernels=$(kernel_names full; kernel_names; kernel_names all)
+	read -ra kernels <<<"${KERNELS:-${kernels//$'\n'/ }}"
 	for kernel in "${kernels[@]}"; do
 		need_kernel "$kernel"
 	done
 	[[ ${FLOOD_SECONDS:-20} =~ ^[1-9][0-9]*$ ]] || misused "FLOOD_SECONDS=$FLOOD_SECONDS: not a number"
+	[[ ! $all ]] || limit_all
 	anything_wanted || misused "no test matches TESTS=$TESTS"
 	need_root
 	need_guest_tools
-	results=$(mktemp)
-	trap 'rm -f "$results"; end_jobs' EXIT
+	results=$(mktemp) times=$(mktemp) remarks=$(mktemp)
+	trap 'rm -f "$results" "$times" "$remarks"; end_jobs' EXIT
 	trap 'exit 1' INT TERM
-	chroots "${kernels[@]}"
-	for kernel in "${kernels[@]}"; do
-		mkdir -p "$tree/build/$kernel/log"
-		check_kernel "$kernel" &
-	done
-	wait
+	check_kernels "${kernels[@]}"
+	[[ ! $all ]] || tell_all "${kernels[@]}"
 	finish
 }
 
+level=full deadline=''
 shopt -s extglob
 main "$@"

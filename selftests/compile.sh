@@ -52,6 +52,7 @@ build_programs() {
 	quietly make -C "$SRC/selftests" BIN="$BUILD/bin" -j"$(nproc)"
 }
 
+cp "$KDIR/include/config/kernel.release" "$BUILD/release"
 build_module
 build_floor
 build_programs

@@ -30,6 +30,11 @@ kernel_names() {
 	awk -v when="${1:-check|default}" '!/^#/ && $2 ~ "^(" when ")$" { print $1 }' "$tree/selftests/kernels"
 }
 
+# kernel_when NAME: its word for when.
+kernel_when() {
+	awk -v name="$1" '$1 == name { print $2 }' "$tree/selftests/kernels"
+}
+
 # built_line NAME: "CHROOT CONFIG ..." of a kernel that is built here, nothing of another.
 built_line() {
 	awk -v name="$1" '$1 == name && sub(/^built:/, "", $3) { $1 = $2 = ""; $0 = $0; $1 = $1; print }' \

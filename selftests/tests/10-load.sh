@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Loading and unloading: what appears, what is said, what is refused, what is left.
+# level: smoke
 # shellcheck source=selftests/lib.sh
 . "${SRC:?}/selftests/lib.sh"
 # shellcheck source=selftests/promises.sh

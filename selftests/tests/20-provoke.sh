@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Every outcome of the family, really provoked. The program that provokes it says
 # what must be seen, and whole lines are compared.
+# level: smoke
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/witness.sh"
 

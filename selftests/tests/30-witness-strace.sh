@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Event for event what strace sees: arguments, results, and their order in each
 # thread, of 64-bit and 32-bit callers.
+# level: smoke
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/witness.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Event for event what the kernel's own system call events say: arguments,
 # results, and their order in each thread. They do not see 32-bit callers.
+# level: smoke
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/witness.sh"
 

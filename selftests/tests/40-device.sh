@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # /dev/mlock2mon: read, poll, lseek, refusals and privileges, rule by rule.
+# level: smoke
 # shellcheck source=selftests/lib.sh
 . "${SRC:?}/selftests/lib.sh"
 # shellcheck source=selftests/promises.sh
