@@ -8,8 +8,7 @@ cp /proc/kallsyms "$OUT/kallsyms"
 bench -f mlock2 &
 sleep 1
 echo ready
-for ((i = 0; i < 200; i++)); do
-	[[ ! -e $OUT/done ]] || break
+until [[ -e $OUT/done ]]; do
 	sleep 0.5
 done
 kill $!
