@@ -13,6 +13,7 @@
 # command to run the calls under, where it needs one. end_NAME ends it and sets `seen`, how
 # many calls it saw: whoever saw fewer than were made is not compared.
 set -euo pipefail
+. "$SRC/selftests/bench-lib.sh"
 
 rounds=7
 batches=8
@@ -48,12 +49,6 @@ under=() seen=0
 declare -A missing
 
 # ---- what contenders share --------------------------------------------------------------
-
-# need_command NAME PEER: or the reason why the chroot has none.
-need_command() {
-	[[ ! -s /peers/$2.error ]] || { cat "/peers/$2.error"; return 1; }
-	[[ $(type -P "$1") ]] || { echo "$1 is not installed"; return 1; }
-}
 
 # wait_for COMMAND...: tries, not seconds, for the clock leaps when the guest is idle.
 wait_for() {
@@ -311,22 +306,17 @@ end_bpftrace() {
 }
 
 begin_lttng() {
-	need_command lttng lttng || return
-	[[ $(pidof lttng-sessiond) ]] || lttng-sessiond --daemonize || return
-	rm -rf "$work/lttng"
-	lttng create bench --output "$work/lttng" &&
-		lttng enable-event --kernel --syscall --all && lttng start
+	start_lttng "$work/lttng"
 }
 
 end_lttng() {
-	lttng stop && lttng destroy &&
-		seen=$(lines_of 'syscall_exit_(mlock2:|unknown: .*{ id = 325,)' babeltrace2 "$work/lttng")
+	stop_lttng && seen=$(lines_of "$lttng_exit" babeltrace2 "$work/lttng")
 }
 
 begin_systemtap() {
 	need_command staprun systemtap || return
 	rm -f "$work/systemtap"
-	staprun -o "$work/systemtap" /peers/mlock2_stap.ko &
+	staprun -o "$work/systemtap" "$peers/mlock2_stap.ko" &
 	staprun=$!
 	wait_for grep -q ready "$work/systemtap"
 }
@@ -344,26 +334,15 @@ end_strace() {
 	seen=$(awk '$NF == "mlock2" { print $4 }' "$work/strace")
 }
 
-# The kernel gives records to auditd; without it they would go to its log.
-audit_heard() {
-	auditctl -s | grep -qE '^pid [1-9]'
-}
-
 begin_auditd() {
-	need_command auditd auditd || return
-	rm -f /var/log/audit/audit.log
-	mkdir -p /var/log/audit
-	auditd && wait_for audit_heard && auditctl -D && auditctl -b 20000 &&
-		auditctl -a always,exit -F arch=b64 -S mlock2
+	start_auditd && wait_for audit_heard
 }
 
-# Once there has been auditing, only a rule keeps new tasks from the slow way of system calls.
 end_auditd() {
 	local auditd
 
 	auditd=$(pidof auditd)
-	auditctl -D && auditctl -a never,task && auditctl -e 0 || return
-	kill "$auditd"
+	stop_auditd || return
 	wait_for ended "$auditd" && seen=$(count 'syscall=325 success=yes' /var/log/audit/audit.log)
 }
 
@@ -499,7 +478,7 @@ notes() {
 	for contender in "${contenders[@]}"; do
 		awk -F '|' '$3 != "" { print $2 ": " $3 }' <<<"$contender"
 	done
-	[[ ! -s /peers/notes ]] || cat /peers/notes
+	echo "Versions: $(versions | paste -sd ';' | sed 's/;/; /g')"
 	bench -l | sed -n '/^mlock2 /!s/ /: /p'
 }
 

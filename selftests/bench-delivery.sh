@@ -5,6 +5,7 @@
 # taken with few records and with many; the difference, by the records more, is what one costs,
 # whatever the reader needs to start. Each run is held to the number of records it must give.
 set -euo pipefail
+. "$SRC/selftests/bench-lib.sh"
 
 few=100 many=20100 rounds=2
 table="delivery of a record"
@@ -27,7 +28,8 @@ ways=(
 	"perf record, script|1|perf_script|and decoded to a file of text"
 	"perf trace|1|perf_trace|to a file of text"
 	"bpftrace|1|bpf_trace|both events; printf of all that a line of the device has and it can know"
-	"LTTng, babeltrace2|1|lttng_text|to a file of text"
+	"LTTng|1|lttng_record|its daemons, to files, not decoded; both events, and other system calls"
+	"LTTng, babeltrace2|1|lttng_text|and decoded to a file of text"
 )
 
 row() {
@@ -113,25 +115,13 @@ is_ready() {
 	done
 }
 
-# family PID: it and those that it started.
-family() {
-	local child
-
-	echo "$1"
-	for child in $(pgrep -P "$1"); do
-		family "$child"
-	done
-}
-
-# awake PID: what it and those that it started have spent so far.
+# awake PID: what all threads of it and of those that it started have spent so far.
 awake() {
-	local pid sum=0 spent
+	local pid
 
 	for pid in $(family "$1"); do
-		read -r spent _ <"/proc/$pid/schedstat"
-		sum=$((sum + spent))
-	done
-	echo "$sum"
+		cat "/proc/$pid"/task/*/schedstat
+	done | awk '{ sum += $1 } END { printf "%d\n", sum }'
 }
 
 # live LINES COMMAND...: LINES of text to wait for, 0 if there is no text. Leaves in $work/awake
@@ -219,10 +209,22 @@ bpf_trace() {
 	equal "$(lines_of "$work/out" call=mlock2)" "$calls" lines
 }
 
+# lttng_record: what its daemons spend to bring the events to a file.
+lttng_record() {
+	local before daemon
+
+	start_lttng "$work/lttng" || return
+	daemon=$(pidof lttng-sessiond)
+	before=$(awake "$daemon")
+	deliver call "$calls"
+	stop_lttng || return
+	echo $(($(awake "$daemon") - before)) >"$work/spent"
+	babeltrace2 "$work/lttng" >"$work/text"
+	equal "$(grep -cE "$lttng_exit" "$work/text")" "$calls" records
+}
+
 lttng_text() {
-	command -v lttng babeltrace2 >/dev/null || { echo "not in this guest"; return 1; }
-	echo "not measured"
-	return 1
+	lttng_record && add_spent babeltrace2 "$work/lttng" >"$work/text"
 }
 
 # cost COMMAND...: of one record. The first run of all is for files to come into memory.

@@ -3,19 +3,18 @@
 # The growth part of `make bench`: does a call cost more when there is more of something?
 #	bench-growth.sh			in a guest under --icount, with --mem 4600 for the tasks:
 #					instructions that the module adds to a call
-#	bench-growth.sh contention	in guests with 1, 2 and 4 processors, without --icount:
-#					time of calls that all of them make at once
+#	bench-growth.sh processors	in guests with 1, 2 and 4 processors under --icount: the same
+#					of calls that all of them make at once
 set -euo pipefail
 
 levels=(1 1000 10000 100000)
 batches=30 repeats=3		# of what is counted
-calls=30000 rounds=9		# of what is timed: some tenths of a second each
 work=$(mktemp -d)
 tasks_table="instructions added to mlock2(), by tasks that are tracked"
 readers_table="instructions added to mlock2(), by readers that wait"
 ring_table="instructions added to mlock2(), by the state of the ring"
 idle_table="instructions added to munmap() in a process that locks nothing"
-contention_table="nanoseconds of mlock2(), all processors at once"
+processors_table="instructions added to mlock2(), by processors that call"
 
 # row TABLE ROW COLUMN VALUE
 row() {
@@ -155,59 +154,27 @@ instructions() {
 	measure_tasks
 }
 
-
-# sample NAME [MODULE]: with that module loaded, or none.
-sample() {
-	local name=$1
-
-	shift
-	((!$#)) || insmod "$@"
-	contend "$cpus" $calls >"$work/$name"
-	cat "$work/$name" >>"$work/$name.all"
-	[[ $name != module ]] || equal "$(stat_of mlock2.entries)" \
-		$((cpus * (calls + 1))) "calls seen"
-	((!$#)) || rmmod "$(basename "$1" .ko)"
-}
-
-# median FILE
-median() {
-	sort -n "$1" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
-}
-
-ratio() {
-	awk "BEGIN { printf \"%.3f\", $(median "$work/$1.all") / $(median "$work/$2.all") }"
-}
-
-report_one() {
-	row "$contention_table" "$cpus processors" "$1" "$(median "$work/$2.all")"
-}
-
-contention() {
-	local cpus round floor=()
+# measure_processors: all processors call at once, and QEMU, under -icount, lets them take turns:
+# instructions of all of them are counted.
+measure_processors() {
+	local cpus low i
 
 	cpus=$(nproc)
-	[[ ! -e $BUILD/floor.ko ]] || floor=("$BUILD/floor.ko")
-	for ((round = 0; round < rounds; round++)); do
-		sample bare
-		((!${#floor[@]})) || sample floor "${floor[@]}"
-		sample module "$MODULE"
+	for ((i = 0; i <= repeats; i++)); do
+		low=$(of_each)
+		insmod "$MODULE"
+		((!i)) || row "$processors_table" "$cpus processors" added "$(less "$(of_each)" "$low")"
+		rmmod mlock2mon
 	done
-	report_one "no module" bare
-	if ((${#floor[@]})); then
-		report_one "empty probes" floor
-	else
-		row "$contention_table" "$cpus processors" "empty probes" "error: no floor.ko"
-	fi
-	report_one "the module" module
-	row "$contention_table" "$cpus processors" "module : none" "$(ratio module bare)"
-	((!${#floor[@]})) ||
-		row "$contention_table" "$cpus processors" "module : empty probes" "$(ratio module floor)"
-	((cpus > 1)) ||
-		say "Contention: a process on each processor, with a page of its own; time from the start of all to the end of the last, by its calls, $calls; medians of $rounds rounds in turn. Guests without -icount: what else runs on the host shows."
 }
 
-if [[ ${1-} == contention ]]; then
-	contention
+# of_each: instructions of a call; enough calls for the clock to go on evenly.
+of_each() {
+	awk "BEGIN { print $(contend "$cpus" 4000) / $cpus }"
+}
+
+if [[ ${1-} == processors ]]; then
+	measure_processors
 else
 	instructions
 fi

@@ -3,6 +3,7 @@
 # The memory part of `make bench`, in a guest under --icount: what the module takes, and what
 # readers and other watchers take while a process makes calls.
 set -euo pipefail
+. "$SRC/selftests/bench-lib.sh"
 
 tracing=/sys/kernel/tracing
 event=syscalls:sys_enter_mlock2
@@ -10,8 +11,8 @@ work=$(mktemp -d)
 module_table="KiB of the kernel that the module takes"
 reader_table="KiB of watchers at work"
 
-# NAME|command|text that its output has when it has seen a call; none: look into $work/dat by
-# trace-cmd or perf|to clean up
+# NAME|command|text that its output has when it has seen a call; none: it shows
+# them at its end|to clean up, or to show them
 watchers=(
 	"cat /dev/mlock2mon|cat /dev/mlock2mon|call=mlock2|true"
 	"mlock2mon events|mlock2mon events|mlock2|true"
@@ -21,8 +22,7 @@ watchers=(
 	"perf trace|perf trace -a -e mlock2|mlock2(|true"
 	"perf record|perf record -a -e $event -o $work/dat||perf script -i $work/dat"
 	"trace-cmd record|trace-cmd record -q -e $event -o $work/dat||trace-cmd report -i $work/dat"
-	"SystemTap|stap -e 'probe syscall.mlock2 { printf(\"mlock2 %d\\n\", pid()) }'|mlock2 [0-9]|true"
-	"LTTng|lttng-sessiond|none|true"
+	"SystemTap|staprun $peers/mlock2_stap.ko||sed -n s/^calls/mlock2/p $work/text"
 )
 
 row() {
@@ -98,22 +98,13 @@ end_ftrace() {
 	: >$tracing/trace
 }
 
-# family PID: it and those that it started.
-family() {
-	local child
-
-	echo "$1"
-	for child in $(pgrep -P "$1"); do
-		family "$child"
-	done
-}
-
-# kb_of KEY FILE: the sum over the family of the watcher.
+# kb_of KEY FILE PID...: the sum over these processes and those that they started.
 kb_of() {
-	local pid sum=0 kb
+	local key=$1 file=$2 pid sum=0 kb
+	shift 2
 
-	for pid in $(family "$watcher"); do
-		kb=$(awk -v key="$1:" '$1 == key { print $2 }' "/proc/$pid/$2")
+	for pid in $(family "$@"); do
+		kb=$(awk -v key="$key:" '$1 == key { print $2 }' "/proc/$pid/$file")
 		sum=$((sum + ${kb:-0}))
 	done
 	echo "$sum"
@@ -144,8 +135,8 @@ measure_watcher() {
 	eval "exec $command" >"$work/text" 2>&1 </dev/null &
 	watcher=$!
 	if wait_for "$text"; then
-		rss=$(kb_of VmRSS status)
-		pss=$(kb_of Pss smaps_rollup)
+		rss=$(kb_of VmRSS status "$watcher")
+		pss=$(kb_of Pss smaps_rollup "$watcher")
 	fi
 	kill -INT "$watcher" 2>/dev/null || true
 	wait "$watcher" || true
@@ -158,6 +149,40 @@ measure_watcher() {
 	fi
 	row "$reader_table" "$name" "VmRSS" "$rss"
 	row "$reader_table" "$name" "Pss" "$pss"
+}
+
+# measure_daemon NAME START END PROCESS...: END prints what was seen.
+measure_daemon() {
+	local name=$1 start=$2 end=$3 rss pss pids
+	shift 3
+
+	if $start >"$work/text" 2>&1; then
+		sleep 20
+		pids=$(pidof "$@" || true)
+		# shellcheck disable=SC2086 # numbers
+		rss=$(kb_of VmRSS status $pids)
+		# shellcheck disable=SC2086
+		pss=$(kb_of Pss smaps_rollup $pids)
+		$end >>"$work/text" 2>&1 || true
+	fi
+	if [[ ! ${rss-} ]] || ! grep -qE 'mlock2|syscall=325|id = 325' "$work/text"; then
+		row "$reader_table" "$name" "VmRSS" "error: $(grep . "$work/text" | tail -n 1 | tr '\t' ' ')"
+		return
+	fi
+	row "$reader_table" "$name" "VmRSS" "$rss"
+	row "$reader_table" "$name" "Pss" "$pss"
+}
+
+begin_lttng() {
+	start_lttng "$work/lttng"
+}
+
+end_lttng() {
+	stop_lttng && babeltrace2 "$work/lttng" | grep -E -m 1 "$lttng_exit"
+}
+
+end_auditd() {
+	stop_auditd && sleep 2 && grep -m 1 syscall=325 /var/log/audit/audit.log
 }
 
 # A command of its own: its process must not have the signals of this script.
@@ -179,6 +204,8 @@ measure_watchers() {
 		[[ ${fields[0]} != ftrace* ]] || begin_ftrace
 		measure_watcher "${fields[0]}" "${fields[1]}" "${fields[2]}" "${fields[3]}"
 	done
+	measure_daemon "LTTng, its daemons" begin_lttng end_lttng lttng-sessiond
+	measure_daemon "auditd" start_auditd end_auditd auditd
 	kill "$caller"
 	wait
 	rmmod mlock2mon

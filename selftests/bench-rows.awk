@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Make tables of the rows that a part of the benchmark left:
-#	awk -v format=md [-v title=TEXT] [-v kernel=RELEASE] -f bench-rows.awk ROWS [NOTES]
-# A line of ROWS is TABLE, ROW, COLUMN and VALUE with tabs between; VALUE is a number or
-# `error: TEXT`. Of the last file, if its name ends in notes, a line is a note. Tables, rows and
+#	awk -v format=md|json|medians [-v title=TEXT] [-v kernel=RELEASE] -f bench-rows.awk ROWS [NOTES]
+# The format medians is rows again, of one value a cell.
+# A line of ROWS is TABLE, ROW, COLUMN and VALUE with tabs between; VALUE is a number,
+# `error: TEXT` or `text: TEXT`. Of the last file, if its name ends in notes, a line is a note. Tables, rows and
 # columns keep the order in which they came. Several values of a cell are samples of it.
 
 BEGIN { FS = "\t" }
@@ -68,6 +69,9 @@ function add_row(table, row, column, value, cell)
 	if (value ~ /^error:/) {
 		sub(/^error: */, "", value)
 		error[cell] = value
+	} else if (value ~ /^text:/) {
+		sub(/^text: */, "", value)
+		words[cell] = value
 	} else {
 		add_sample(cell, value + 0)
 	}
@@ -87,6 +91,8 @@ function md_cell(cell, text)
 		if (differ(minimum(cell), median(cell)))
 			text = number(minimum(cell)) " / " text
 	}
+	if (cell in words)
+		text = escaped(words[cell])
 	if (cell in error)
 		text = text (text == "" ? "" : "; ") "error: " escaped(error[cell])
 	return text
@@ -134,6 +140,8 @@ function json_cell(cell, text)
 	if (samples[cell])
 		text = sprintf("\"min\": %.15g, \"median\": %.15g, \"samples\": [%s]", minimum(cell),
 			median(cell), json_samples(cell))
+	if (cell in words)
+		text = "\"text\": " quoted(words[cell])
 	if (cell in error)
 		text = text (text == "" ? "" : ", ") "\"error\": " quoted(error[cell])
 	return "{" text "}"
@@ -144,7 +152,7 @@ function json_row(table, row, c, cell, comma)
 	printf "        {\"row\": %s, \"cells\": {", quoted(row)
 	for (c = 1; c <= nr_columns[table]; c++) {
 		cell = table SUBSEP row SUBSEP columns[table, c]
-		if (!samples[cell] && !(cell in error))
+		if (!samples[cell] && !(cell in error) && !(cell in words))
 			continue
 		printf "%s\n          %s: %s", comma, quoted(columns[table, c]), json_cell(cell)
 		comma = ","
@@ -175,8 +183,27 @@ function json(i)
 	print "]\n}"
 }
 
+function cell_medians(table, row, column, cell)
+{
+	cell = table SUBSEP row SUBSEP column
+	if (samples[cell])
+		printf "%s\t%s\t%s\t%.15g\n", table, row, column, median(cell)
+	if (cell in error)
+		printf "%s\t%s\t%s\terror: %s\n", table, row, column, error[cell]
+}
+
+function medians(i, table, r, c)
+{
+	for (i = 1; i <= nr_tables; i++) {
+		table = tables[i]
+		for (r = 1; r <= nr_rows[table]; r++)
+			for (c = 1; c <= nr_columns[table]; c++)
+				cell_medians(table, rows[table, r], columns[table, c])
+	}
+}
+
 FILENAME ~ /notes$/ { notes[++nr_notes] = $0; next }
-NF != 4 || $4 !~ /^(-?[0-9.]+(e[-+]?[0-9]+)?$|error:)/ {
+NF != 4 || $4 !~ /^(-?[0-9.]+(e[-+]?[0-9]+)?$|(error|text):)/ {
 	print "bench-rows.awk: not a row: " $0 >"/dev/stderr"
 	failed = 1
 	exit
@@ -188,6 +215,8 @@ END {
 		exit 1
 	if (format == "json")
 		json()
+	else if (format == "medians")
+		medians()
 	else
 		md()
 }

@@ -4,20 +4,23 @@
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
-# What a part wants of its guest.
+# What a part wants of its guest. Time is there in plenty, for a host that is busy with others.
 declare -A options=(
-	[cost]="--icount --timeout 900"
-	[growth]="--icount --mem 4600 --timeout 900"
-	[delivery]="--icount --timeout 900"
-	[memory]="--timeout 600"
-	[start]="--icount --timeout 600"
+	[cost]="--icount --timeout 7200"
+	[growth]="--icount --mem 4600 --timeout 7200"
+	[contention]="--timeout 1800"
+	[delivery]="--icount --timeout 7200"
+	[memory]="--mem 2048 --timeout 3600"
+	[start]="--icount --mem 2048 --timeout 7200"
 )
-order=(cost steps growth delivery memory start)
+order=(cost steps growth contention delivery memory start)
+with_peers=" cost delivery memory start "
 
 declare -A titles=(
 	[cost]="Instructions of a call"
 	[steps]="Where they are"
 	[growth]="How the cost grows"
+	[contention]="Processors at once"
 	[delivery]="What a reader spends"
 	[memory]="Memory"
 	[start]="Until the first event"
@@ -26,11 +29,19 @@ declare -A titles=(
 usage() {
 	cat <<-END
 	Usage: make bench [KERNELS="NAME ..."] [PARTS="NAME ..."]
-	Measures the module and other tools in guests, on the kernels of selftests/kernels.
-	Parts: ${order[*]}; all of them take about
-	twenty minutes a kernel. Prints tables and writes them to build/bench: bench.md,
-	bench.json, plots (*.svg), and what they were made of.
+	Measures the module and other tools in guests, on the kernels for which selftests/chroots
+	has a chroot with other tools, peers-NAME ($(bench_kernels | paste -sd ' ')), or those named.
+	Parts: ${order[*]}.
+	Two parts run at a time; all of them take about half an hour a kernel, the first time
+	ten minutes more for chroots and what is compiled in them. Writes tables to build/bench:
+	bench.md, bench.json, plots (*.svg), and in KERNEL-PART what they were made of.
+	The exit status is 0 if all parts were measured, whatever they say.
 	END
+}
+
+# bench_kernels: those with other watchers.
+bench_kernels() {
+	awk 'sub(/^peers-/, "", $1) { print $1 }' "$tree/selftests/chroots"
 }
 
 # What is loaded before the calls are traced.
@@ -48,6 +59,7 @@ steps() {
 	for watcher in bare floor mlock2mon; do
 		"$tree/selftests/steps.sh" "$kernel" "$1/$watcher" bash -c "${watchers[$watcher]}" ||
 			return 1
+		rm -f "$1/$watcher"/{trace,kallsyms}
 		awk -v watcher="$watcher" -v OFS='\t' '{
 			count = $1
 			sub(/^[0-9]+ /, "")
@@ -83,103 +95,149 @@ in_guest() {
 		--append "nokaslr norandmaps" -- "$@" >&2
 }
 
-# contention DIR: added to what is there, from guests with several processors.
+# contention DIR: from guests with several processors.
 contention() {
 	local cpus
 
 	for cpus in 1 2 4; do
-		in_guest "$1/cpus$cpus" "--cpus $cpus --timeout 300" selftests/bench-growth.sh contention ||
-			return 1
+		in_guest "$1/cpus$cpus" "${options[contention]} --cpus $cpus" \
+			selftests/bench-contention.sh || return 1
 		cat "$1/cpus$cpus/rows" >>"$1/rows"
 	done
 	cat "$1/cpus1/notes" >>"$1/notes"
 }
 
-# measure PART DIR: leaves rows and notes there.
-measure() {
-	if [[ $1 == steps ]]; then
-		steps "$2"
-		return
-	fi
-	in_guest "$2" "${options[$1]}" "selftests/bench-$1.sh" || return 1
-	[[ $1 != growth ]] || contention "$2"
+# growth DIR: of a call, and of those of several processors, which QEMU lets take turns.
+growth() {
+	local cpus
+
+	in_guest "$1" "${options[growth]}" selftests/bench-growth.sh || return 1
+	for cpus in 1 2 4; do
+		in_guest "$1/cpus$cpus" "${options[growth]} --cpus $cpus" \
+			selftests/bench-growth.sh processors || return 1
+		cat "$1/cpus$cpus/rows" >>"$1/rows"
+	done
 }
 
-# tables FORMAT PART DIR
+# measure PART DIR: leaves rows and notes there.
+measure() {
+	local root=''
+
+	case $1 in
+	steps | growth | contention) "$1" "$2"; return ;;
+	esac
+	[[ $with_peers != *" $1 "* || ! -e $tree/build/$kernel/peers/stamp ]] || root="--root peers-$kernel"
+	in_guest "$2" "${options[$1]} $root" "selftests/bench-$1.sh"
+}
+
+# tables FORMAT TITLE DIR
 tables() {
-	awk -v format="$1" -v title="${titles[$2]}" -v kernel="$kernel" \
+	awk -v format="$1" -v title="$2" -v kernel="$kernel" \
 		-f "$tree/selftests/bench-rows.awk" "$3/rows" "$3/notes"
 }
 
+# write_tables TITLE DIR: DIR.md and DIR.json, and of each cell the median.
+write_tables() {
+	touch "$2/rows" "$2/notes"
+	tables medians "" "$2" >"$2/medians"
+	tables md "$1" "$2" >"$2.md"
+	tables json "$1" "$2" >"$2.json"
+}
+
+# bench_part PART KERNEL: leaves a .json if it was measured.
 bench_part() {
-	local part=$1 dir=$2/$kernel-$1
+	local part=$1 kernel=$2 place=$dir/$2-$1
 
 	say "$kernel: $part ..."
-	rm -rf "$dir" "$dir.md" "$dir.json"
-	mkdir -p "$dir"
-	if ! measure "$part" "$dir"; then
-		say "$kernel: $part failed"
-		failed=1
-		return
+	mkdir -p "$place"
+	if measure "$part" "$place" >"$place.log" 2>&1; then
+		write_tables "${titles[$part]}" "$place"
+		say "$kernel: $part done"
+	else
+		tail -n 5 "$place.log" >&2
+		say "$kernel: $part failed; see $place.log"
 	fi
-	touch "$dir/rows" "$dir/notes"
-	tables md "$part" "$dir" >"$dir.md"
-	tables json "$part" "$dir" >"$dir.json"
-	cat "$dir.md"
-	echo
 }
 
-# plot DIR: bars of what each contender adds to a call, for each kernel that was measured.
-plot() {
-	local rows
-
-	for rows in "$1"/*-cost/rows; do
-		[[ -s $rows ]] || continue
-		kernel=$(basename "$(dirname "$rows")" -cost)
-		awk -F '\t' '$1 == "cost" && $3 == "added (median)" && $4 ~ /^[0-9.]+$/ && $4 > 0 {
-			printf "\"%s\" %s\n", $2, $4
-		}' "$rows" >"$1/$kernel-cost/bars"
-		[[ -s $1/$kernel-cost/bars ]] || continue
-		gnuplot <<-END
-			set terminal svg size 900,600 font "sans-serif,12" background "white"
-			set output "$1/$kernel-cost.svg"
-			set title "Instructions added to mlock2(), Linux $kernel"
-			set logscale y
-			set grid y
-			set style fill solid 0.7
-			set boxwidth 0.7
-			set xtics rotate by 40 right
-			unset key
-			plot "$1/$kernel-cost/bars" using 0:2:xtic(1) with boxes linecolor rgb "#30608f", \\
-				"" using 0:2:(sprintf("%d", \$2)) with labels offset 0,0.7
-		END
+# turn_of COMMAND...: in the background, two at a time.
+turn_of() {
+	while (($(jobs -rp | wc -l) >= 2)); do
+		wait -n || true
 	done
+	"$@" &
 }
 
-# join DIR: one report of all that is there.
-join() {
-	local kernel part files=() i
+# bench_all: what is timed comes last, and alone.
+bench_all() {
+	local kernel part
 
-	for part in "${order[@]}"; do
-		for kernel in $(kernel_names '.*'); do
-			[[ ! -s $1/$kernel-$part.json ]] || files+=("$1/$kernel-$part")
+	for kernel in "${kernels[@]}"; do
+		for part in "${parts[@]}"; do
+			rm -rf "$dir/$kernel-$part" "$dir/$kernel-$part".{md,json,log}
+			[[ $part == contention ]] || turn_of bench_part "$part" "$kernel"
 		done
 	done
-	((${#files[@]})) || die "nothing was measured"
-	for ((i = 0; i < ${#files[@]}; i++)); do
-		cat "${files[i]}.md"
+	wait
+	for kernel in "${kernels[@]}"; do
+		[[ " ${parts[*]} " != *" contention "* ]] || bench_part contention "$kernel"
+	done
+}
+
+# verdict: for each kernel what was aimed at.
+verdict() {
+	local kernel place=$dir/all-verdict
+
+	rm -rf "$place" "$place".{md,json}
+	mkdir -p "$place"
+	for kernel in $(kernel_names '.*'); do
+		[[ -z $(compgen -G "$dir/$kernel-*/medians") ]] ||
+			awk -v kernel="$kernel" -f "$tree/selftests/bench-verdict.awk" \
+				"$dir/$kernel"-*/medians >>"$place/rows"
+	done
+	kernel='' write_tables "What was aimed at" "$place"
+}
+
+# join_files NAME...: one report of all that is there.
+join_files() {
+	local name i=0
+
+	for name; do
+		cat "$name.md"
 		echo
-	done >"$1/bench.md"
+	done >"$dir/bench.md"
 	{
 		echo "["
-		for ((i = 0; i < ${#files[@]}; i++)); do
-			cat "${files[i]}.json"
-			((i + 1 == ${#files[@]})) || echo ","
+		for name; do
+			cat "$name.json"
+			((++i == $#)) || echo ","
 		done
 		echo "]"
-	} >"$1/bench.json"
-	plot "$1"
-	say "Written: $1/bench.md, bench.json, *.svg"
+	} >"$dir/bench.json"
+}
+
+join() {
+	local kernel part names=("$dir/all-verdict")
+
+	verdict
+	for part in "${order[@]}"; do
+		for kernel in $(kernel_names '.*'); do
+			[[ ! -s $dir/$kernel-$part.json ]] || names+=("$dir/$kernel-$part")
+		done
+	done
+	((${#names[@]} > 1)) || die "nothing was measured"
+	join_files "${names[@]}"
+	"$tree/selftests/bench-plot.sh" "$dir"
+}
+
+# prepare: all that guests need, for each kernel.
+prepare() {
+	local kernel
+
+	for kernel in "${kernels[@]}"; do
+		say "Building for kernel $kernel ..."
+		"$tree/selftests/build.sh" "$kernel"
+		[[ -z $(chroot_line "peers-$kernel") ]] || "$tree/selftests/peers.sh" "$kernel"
+	done
 }
 
 main() {
@@ -189,7 +247,7 @@ main() {
 	-h | --help) usage; exit 0 ;;
 	?*) misused "unknown argument $1" ;;
 	esac
-	read -ra kernels <<<"${KERNELS:-$(kernel_names | paste -sd ' ')}"
+	read -ra kernels <<<"${KERNELS:-$(bench_kernels | paste -sd ' ')}"
 	read -ra parts <<<"${PARTS:-${order[*]}}"
 	for kernel in "${kernels[@]}"; do
 		need_kernel "$kernel"
@@ -201,14 +259,17 @@ main() {
 	need_guest_tools
 	need_packages gnuplot:gnuplot-nox
 	mkdir -p "$dir"
+	prepare
+	trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+	bench_all
+	join
+	cat "$dir/bench.md"
+	say "Written: $dir/bench.md, bench.json, *.svg"
 	for kernel in "${kernels[@]}"; do
-		say "Building for kernel $kernel ..."
-		"$tree/selftests/build.sh" "$kernel"
 		for part in "${parts[@]}"; do
-			bench_part "$part" "$dir"
+			[[ -s $dir/$kernel-$part.json ]] || { say "Failed: $kernel $part"; failed=1; }
 		done
 	done
-	join "$dir"
 	[[ -z $failed ]]
 }
 

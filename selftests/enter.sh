@@ -8,11 +8,11 @@ set -euo pipefail
 
 usage() {
 	cat <<-END
-	Usage: selftests/enter.sh KERNEL COMMAND [ARGUMENT ...]
-	Runs COMMAND in the chroot for KERNEL, in /src, which is this tree, read-only.
-	/src/build/KERNEL can be written. Environment: SRC, BUILD, KERNEL, KDIR (what modules
-	are built against), VMLINUZ, KVER (of a Debian kernel), and what the file env of a
-	kernel that is built here says.
+	Usage: selftests/enter.sh [--root NAME] KERNEL COMMAND [ARGUMENT ...]
+	Runs COMMAND in the chroot for KERNEL, or in the chroot NAME, in /src, which is this
+	tree, read-only. /src/build/KERNEL can be written. Environment: SRC, BUILD, KERNEL,
+	KDIR (what modules are built against), VMLINUZ, KVER (of a Debian kernel), and what the
+	file env of a kernel that is built here says.
 	END
 }
 
@@ -51,10 +51,11 @@ mount_and_run() {
 }
 
 main() {
-	local root built=''
+	local root built='' name=''
 
 	case ${1-} in
 	-h | --help) usage; exit 0 ;;
+	--root) name=${2-}; shift 2 ;;
 	-*) misused "unknown option $1" ;;
 	esac
 	if [[ ${1-} == inside && -n ${MLOCK2MON_INSIDE-} ]]; then
@@ -64,7 +65,7 @@ main() {
 	[[ $# -ge 2 ]] || misused "a kernel name and a command are needed"
 	need_kernel "$1"
 	need_root
-	root=$("$tree/selftests/chroot.sh" "$(kernel_chroot "$1")")
+	root=$("$tree/selftests/chroot.sh" "${name:-$(kernel_chroot "$1")}")
 	[[ ! $(built_line "$1") ]] || built=$("$tree/selftests/kernel.sh" "$1")
 	mkdir -p "$tree/build/$1"
 	# Whoever holds this lock keeps chroot.sh from removing an old chroot,

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem=1024 timeout=300 append='' out='' interactive='' icount='' monitor=''
+cpus=2 mem=1024 timeout=300 append='' out='' root='' interactive='' icount='' monitor=''
 
 usage() {
 	cat <<-END
@@ -13,6 +13,7 @@ usage() {
 	Boots a guest and runs COMMAND in it, in /src, which is this tree, read-only.
 
 	  --kernel NAME    a name in selftests/kernels that was built ($kernel)
+	  --root NAME      a name in selftests/chroots, for another root than the kernel's chroot
 	  --out DIR        /out of the guest, writable (build/KERNEL/out)
 	  --cpus N         processors ($cpus)
 	  --mem MIB        memory ($mem)
@@ -39,7 +40,7 @@ parse() {
 		--icount) icount=1 cpus=1 ;;
 		--monitor) monitor=1 ;;
 		--) shift; break ;;
-		--kernel | --out | --cpus | --mem | --timeout | --append)
+		--kernel | --root | --out | --cpus | --mem | --timeout | --append)
 			(($# > 1)) || misused "$1 needs a value"
 			declare -g "${1#--}=$2"
 			shift ;;
@@ -187,7 +188,7 @@ verdict() {
 }
 
 main() {
-	local build root status=0 qemu reader
+	local build status=0 qemu reader
 
 	parse "$@"
 	need_kernel "$kernel"
@@ -200,7 +201,7 @@ main() {
 	out=$(cd "$out" && pwd)
 	exec 5<"$out"
 	flock -n 5 || die "another guest uses $out: give this one another --out"
-	root=$("$tree/selftests/chroot.sh" "$(kernel_chroot "$kernel")")
+	root=$("$tree/selftests/chroot.sh" "${root:-$(kernel_chroot "$kernel")}")
 	exec 7<"$root"
 	flock -s 7
 	write_command
