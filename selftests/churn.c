@@ -64,7 +64,7 @@ static void call_for_ever(void)
 		call_family(round);
 }
 
-static void call_once(void)
+static void call_briefly(void)
 {
 	syscall(SYS_mlock2, memory, PAGE, 0);
 	_exit(0);
@@ -77,7 +77,7 @@ static void fork_for_ever(void)
 	while (!stop) {
 		pid = fork();
 		if (!pid)
-			call_once();
+			call_briefly();
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 	}
@@ -163,7 +163,7 @@ static void tasks(void)
 	while (!stop) {
 		pid = fork();
 		if (!pid)
-			call_once();
+			call_briefly();
 		if (pid > 0) {
 			made++;
 			alive++;
@@ -184,7 +184,7 @@ static void burst(int count)
 		pid = fork();
 		need(pid != -1, "fork");
 		if (!pid)
-			call_once();
+			call_briefly();
 		waitpid(pid, NULL, 0);
 	}
 }

@@ -53,6 +53,7 @@ build_programs() {
 }
 
 cp "$KDIR/include/config/kernel.release" "$BUILD/release"
+cp "$KDIR/.config" "$BUILD/config"
 build_module
 build_floor
 build_programs

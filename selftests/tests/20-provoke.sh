@@ -41,6 +41,10 @@ counters() {
 mapfile -t names < <(provoke --list)
 plan $((3 * ${#names[@]} + 4))
 
+if grep -qE '^CONFIG_(PREEMPT_RT|DEBUG_RWSEMS|DETECT_HUNG_TASK_BLOCKER)=y' "$BUILD/config"; then
+	export READERS_UNMARKED=1
+fi
+
 # Every call has an event of its own.
 load collapse=0
 provoke_all >"$scratch/want" || bail "provoke cannot be run"
