@@ -52,7 +52,8 @@ build_programs() {
 	quietly make -C "$SRC/selftests" BIN="$BUILD/bin" -j"$(nproc)"
 }
 
-cp "$KDIR/include/config/kernel.release" "$BUILD/release"
+# The release file of older Debian kernels does not say all of it.
+echo "${KVER:-$(<"$KDIR/include/config/kernel.release")}" >"$BUILD/release"
 cp "$KDIR/.config" "$BUILD/config"
 build_module
 build_floor

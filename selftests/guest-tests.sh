@@ -5,7 +5,7 @@
 # with the kernel afterwards. A kernel gone wrong runs no further test.
 set -u
 
-default_limit=120
+default_limit=300
 
 # limit_of FILE: a test that needs longer says so: "timeout: SECONDS" in a comment.
 limit_of() {

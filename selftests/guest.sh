@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem=1024 timeout=300 append='' out='' root='' interactive='' icount='' monitor=''
+cpus=2 mem=1024 timeout=300 append='' out='' root='' interactive='' icount='' monitor='' sockets=''
 
 usage() {
 	cat <<-END
@@ -67,8 +67,34 @@ accelerator() {
 	fi
 }
 
+# serve TAG DIR MODE: a directory by virtiofs, whose daemon has no read-only mode; it ends
+# with QEMU.
+serve() {
+	local daemon
+
+	daemon=$(command -v virtiofsd /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd) ||
+		die "no virtiofsd, which the guest needs"
+	# shellcheck disable=SC2016 # expanded inside
+	setpriv --pdeathsig KILL unshare --mount --propagation private bash -c '
+		mount --bind "$2" "$2"
+		caching=none
+		[[ ! $4 ]] || { mount -o remount,bind,ro "$2"; caching=always; }
+		exec "$1" --socket-path="$3" -o "source=$2,cache=$caching,xattr"' \
+		bash "${daemon%%$'\n'*}" "$2" "$sockets/$1" "$3" >"$sockets/$1.log" 2>&1 </dev/null 7>&- &
+	for ((i = 0; i < 300; i++)); do
+		[[ ! -S $sockets/$1 ]] || break
+		sleep 0.1
+	done
+	args+=(-chardev "socket,id=share-$1,path=$sockets/$1"
+		-device "vhost-user-fs-pci,chardev=share-$1,tag=$1")
+}
+
 # share TAG DIR MODE: a directory for the guest to mount.
 share() {
+	if [[ -e $build/virtiofs ]]; then
+		serve "$@"
+		return
+	fi
 	args+=(-virtfs "local,path=${2//,/,,},mount_tag=$1,security_model=passthrough,multidevs=remap$3")
 }
 
@@ -95,9 +121,13 @@ stty_size() {
 # start: QEMU in the background, its process in $qemu. What the command writes
 # comes out of a FIFO, for QEMU would truncate a file.
 start() {
-	local args=() loglevel=5 line
+	local args=() loglevel=5 line i
 
 	read -ra args < <(accelerator)
+	if [[ -e $build/virtiofs ]]; then
+		sockets=$(mktemp -d)
+		args+=(-object "memory-backend-memfd,id=ram,size=${mem}M,share=on" -machine memory-backend=ram)
+	fi
 	share root "$root" ,readonly=on
 	share src "$tree" ,readonly=on
 	share out "$out" ''
@@ -158,6 +188,7 @@ watch() {
 stop() {
 	[[ -z ${qemu-} ]] || kill -KILL "$qemu" 2>/dev/null || true
 	[[ -z ${reader-} ]] || kill "$reader" 2>/dev/null || true
+	[[ -z $sockets ]] || rm -rf "$sockets"
 }
 
 # console_excerpt: what the kernel said when it died, or last.
@@ -209,6 +240,8 @@ main() {
 	start
 	[[ -n $interactive ]] || watch || status=$?
 	[[ -z $interactive ]] || return 0
+	# A QEMU that did not get as far as opening it would be waited for.
+	: <>"$out/.pipe"
 	wait "$reader" || true
 	rm -f "$out/.pipe"
 	((status)) || verdict || status=$?

@@ -4,7 +4,18 @@
 # a guest needs to reach its root. Runs in the chroot.
 set -euo pipefail
 
-modules=(virtio_pci 9pnet_virtio 9p overlay virtio_rng virtio_console)
+modules=(virtio_pci overlay virtio_rng virtio_console)
+
+# How directories come into a guest: kernels for clouds have virtiofs only.
+choose_share() {
+	rm -f "$BUILD/virtiofs"
+	if [[ ! ${KVER-} ]] || modinfo -k "$KVER" 9p >/dev/null 2>&1; then
+		modules+=(9pnet_virtio 9p)
+	else
+		modules+=(virtiofs)
+		: >"$BUILD/virtiofs"
+	fi
+}
 
 # module_files: what the modules need, in loading order, without what is built in. A kernel
 # that is built here has it all built in.
@@ -31,6 +42,7 @@ add_module() {
 main() {
 	local dir file
 
+	choose_share
 	dir=$(mktemp -d)
 	mkdir -p "$dir"/{bin,dev,modules,proc,ro,root,rw}
 	cp /bin/busybox "$dir/bin/"
