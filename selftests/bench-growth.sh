@@ -1,10 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The growth part of `make bench`: does a call cost more when there is more of something?
-#	bench-growth.sh			in a guest under --icount, with --mem 4600 for the tasks:
-#					instructions that the module adds to a call
-#	bench-growth.sh processors	in guests with 1, 2 and 4 processors under --icount: the same
-#					of calls that all of them make at once
+# The growth part of `make bench`, in a guest under --icount, with --mem 4600 for the tasks: does
+# a call cost more when there is more of something? Instructions that the module adds.
 set -euo pipefail
 
 levels=(1 1000 10000 100000)
@@ -14,7 +11,6 @@ tasks_table="instructions added to mlock2(), by tasks that are tracked"
 readers_table="instructions added to mlock2(), by readers that wait"
 ring_table="instructions added to mlock2(), by the state of the ring"
 idle_table="instructions added to munmap() in a process that locks nothing"
-processors_table="instructions added to mlock2(), by processors that call"
 
 # row TABLE ROW COLUMN VALUE
 row() {
@@ -154,28 +150,5 @@ instructions() {
 	measure_tasks
 }
 
-# measure_processors: all processors call at once, and QEMU, under -icount, lets them take turns:
-# instructions of all of them are counted.
-measure_processors() {
-	local cpus low i
-
-	cpus=$(nproc)
-	for ((i = 0; i <= repeats; i++)); do
-		low=$(of_each)
-		insmod "$MODULE"
-		((!i)) || row "$processors_table" "$cpus processors" added "$(less "$(of_each)" "$low")"
-		rmmod mlock2mon
-	done
-}
-
-# of_each: instructions of a call; enough calls for the clock to go on evenly.
-of_each() {
-	awk "BEGIN { print $(contend "$cpus" 4000) / $cpus }"
-}
-
-if [[ ${1-} == processors ]]; then
-	measure_processors
-else
-	instructions
-fi
+instructions
 rm -rf "$work"

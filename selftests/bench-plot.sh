@@ -77,19 +77,18 @@ line() {
 	} | gnuplot
 }
 
-# growth MEDIANS: one plot each for what there may be more of.
+# growth PART MEDIANS: one plot each for what there may be more of.
 growth() {
 	local of table column text data
 
 	while IFS='|' read -r of table column text; do
-		data=$dir/$kernel-growth/$of
-		values "$1" "$table" "$column" | sed 's/ processors"/"/' >"$data"
+		data=$dir/$kernel-$1/$of
+		values "$2" "$table" "$column" | sed 's/ processors"/"/' >"$data"
 		line "$dir/$kernel-growth-$of.svg" "$text, Linux $kernel" "$of" "$data"
 	done <<-END
 		tasks|tracked|^added$|Instructions added to mlock2() by tracked tasks
 		readers|readers|^added$|Instructions added to mlock2() by waiting readers
-		processors|by processors|^added$|Instructions added to mlock2() by calling processors
-		contention|all processors at once|module : empty|Time of mlock2() by that with empty probes, by calling processors
+		processors|all processors at once|module : empty|Time of mlock2(), times that with empty probes
 	END
 }
 
@@ -121,9 +120,9 @@ main() {
 			values "$medians" . '^10.6 instructions$' >"$data"
 			bars "$dir/$kernel-start.svg" \
 				"Millions of instructions to the first event, Linux $kernel" "$data" ;;
-		*-growth)
-			kernel=${kernel%-growth}
-			growth "$medians" ;;
+		*-growth | *-contention)
+			data=${kernel##*-} kernel=${kernel%-*}
+			growth "$data" "$medians" ;;
 		esac
 	done
 }

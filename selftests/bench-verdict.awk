@@ -117,7 +117,6 @@ END {
 	flat("growth with tracked tasks, %", "growth, tasks that are tracked", "added")
 	flat("growth with readers, %", "growth, readers that wait", "added")
 	flat("growth from empty to full ring, %", "growth, the state of the ring", "added")
-	flat("growth with processors, %", "growth, processors that call", "added")
 	one("instructions added to munmap() of a process that locks nothing",
 	    "growth, in a process that locks nothing", "the module", "added", "at most", 0)
 	contention("growth, all processors at once", "module : empty probes")

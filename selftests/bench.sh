@@ -107,24 +107,12 @@ contention() {
 	cat "$1/cpus1/notes" >>"$1/notes"
 }
 
-# growth DIR: of a call, and of those of several processors, which QEMU lets take turns.
-growth() {
-	local cpus
-
-	in_guest "$1" "${options[growth]}" selftests/bench-growth.sh || return 1
-	for cpus in 1 2 4; do
-		in_guest "$1/cpus$cpus" "${options[growth]} --cpus $cpus" \
-			selftests/bench-growth.sh processors || return 1
-		cat "$1/cpus$cpus/rows" >>"$1/rows"
-	done
-}
-
 # measure PART DIR: leaves rows and notes there.
 measure() {
 	local root=''
 
 	case $1 in
-	steps | growth | contention) "$1" "$2"; return ;;
+	steps | contention) "$1" "$2"; return ;;
 	esac
 	[[ $with_peers != *" $1 "* || ! -e $tree/build/$kernel/peers/stamp ]] || root="--root peers-$kernel"
 	in_guest "$2" "${options[$1]} $root" "selftests/bench-$1.sh"

@@ -43,6 +43,9 @@ main() {
 	need_root
 	need_guest_tools
 	peers=$tree/build/$kernel/peers
+	mkdir -p "$tree/build/$kernel"
+	exec 6>"$tree/build/$kernel/.peers-lock"
+	flock 6
 	stamp=$("$tree/selftests/chroot.sh" "peers-$kernel")
 	stamp+=" $(cat "$tree"/selftests/{peers*.sh,mlock2.stp} | sha256sum)"
 	[[ ! -s $peers/stamp || $(<"$peers/stamp") != "$stamp" ]] || return 0
