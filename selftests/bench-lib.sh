@@ -29,6 +29,8 @@ start_lttng() {
 	need_command lttng lttng || return
 	if ! pidof lttng-sessiond >/dev/null; then
 		mount --bind "$peers/lib/modules/$(uname -r)" "/lib/modules/$(uname -r)" &&
+			modprobe -a lttng-tracer lttng-ring-buffer-metadata-{,mmap-}client \
+				lttng-ring-buffer-client-{,mmap-}{discard,overwrite} &&
 			lttng-sessiond --daemonize || return
 	fi
 	rm -rf "$1"
