@@ -8,7 +8,10 @@
  * there they are read by a copy that cannot fault, and believed only if nobody
  * else uses the mm.
  *
- * Kernels whose map is not such a tree give no answer.
+ * Before there was such a tree, mappings were in one that only the lock protects, and in
+ * a list. Nobody changes it while current, which is here, is the only user of the mm; who
+ * comes in between may, so every mapping is copied, which cannot fault, the steps are
+ * counted, and what was seen is believed only if current was alone before and after.
  */
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -16,13 +19,19 @@
 #include <linux/uaccess.h>
 #include "internal.h"
 
-#if defined(MM_MT_FLAGS) && defined(MT_FLAGS_USE_RCU)
-
 #define MAX_MAPPINGS	128	/* looked at; keeps a handler short */
 
 static bool is_alone(struct mm_struct *mm)
 {
 	return atomic_read(&mm->mm_users) <= 1;
+}
+
+#if defined(MM_MT_FLAGS) && defined(MT_FLAGS_USE_RCU)
+
+/* The first kernels with a tree free its nodes at once. */
+static bool can_look(struct mm_struct *mm)
+{
+	return MM_MT_FLAGS & MT_FLAGS_USE_RCU;
 }
 
 /* False if the flags cannot be known. */
@@ -63,6 +72,84 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return true;
 }
 
+#elif !defined(MM_MT_FLAGS)
+
+static bool can_look(struct mm_struct *mm)
+{
+	return is_alone(mm);
+}
+
+static bool copy_mapping(struct vm_area_struct *copy, const struct vm_area_struct *vma)
+{
+	return !copy_from_kernel_nofault(copy, vma, sizeof(*copy));
+}
+
+/* The first mapping that ends behind @addr, NULL if none does. False if it cannot be told. */
+static bool first_mapping(struct mm_struct *mm, unsigned long addr,
+			  const struct vm_area_struct **first)
+{
+	const struct rb_node *node = READ_ONCE(mm->mm_rb.rb_node);
+	const struct vm_area_struct *vma;
+	struct vm_area_struct copy;
+	int budget;
+
+	*first = NULL;
+	for (budget = MAX_MAPPINGS; node; budget--) {
+		vma = rb_entry(node, struct vm_area_struct, vm_rb);
+		if (!budget || !copy_mapping(&copy, vma))
+			return false;
+		if (copy.vm_end > addr) {
+			*first = vma;
+			node = copy.vm_rb.rb_left;
+		} else {
+			node = copy.vm_rb.rb_right;
+		}
+	}
+	return true;
+}
+
+static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
+		 struct mlmon_map *map)
+{
+	const struct vm_area_struct *vma;
+	struct vm_area_struct copy;
+	unsigned long next = start;
+	int budget;
+
+	if (!first_mapping(mm, start, &vma))
+		return false;
+	for (budget = MAX_MAPPINGS; next < end; budget--) {
+		if (!vma) {
+			map->hole = true;
+			break;
+		}
+		if (!budget || !copy_mapping(&copy, vma) || copy.vm_end <= next)
+			return false;
+		if (copy.vm_start > next)
+			map->hole = true;
+		if (copy.vm_flags & VM_LOCKED && copy.vm_start < end)
+			map->locked += min(copy.vm_end, end) - max(copy.vm_start, start);
+		next = copy.vm_end;
+		vma = copy.vm_next;
+	}
+	return is_alone(mm);
+}
+
+#else
+
+static bool can_look(struct mm_struct *mm)
+{
+	return false;
+}
+
+static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
+		 struct mlmon_map *map)
+{
+	return false;
+}
+
+#endif
+
 /**
  * mlmon_map_look() - what is mapped and locked in a range
  * @mm: of current
@@ -75,8 +162,7 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *map)
 {
 	memset(map, 0, sizeof(*map));
-	/* The first kernels with a tree free its nodes at once. */
-	if (!(MM_MT_FLAGS & MT_FLAGS_USE_RCU) || start + len <= start)
+	if (!can_look(mm) || start + len <= start)
 		return;
 	map->alone = is_alone(mm);
 	rcu_read_lock();
@@ -84,12 +170,3 @@ void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *
 	rcu_read_unlock();
 	map->alone = map->alone && is_alone(mm);
 }
-
-#else
-
-void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *map)
-{
-	memset(map, 0, sizeof(*map));
-}
-
-#endif
