@@ -116,6 +116,14 @@ static __always_inline struct mlmon_verdict mlmon_verdict(__u8 why, bool likely,
 	return v;
 }
 
+/* Pages as bytes; a length may ask for more than can be told, then as many as can. */
+static inline __u64 mlmon_page_bytes(const struct mlmon_facts *f, __u64 pages)
+{
+	__u64 most = ~0ULL >> f->page_shift;
+
+	return (pages < most ? pages : most) << f->page_shift;
+}
+
 static inline bool mlmon_flags_valid(const struct mlmon_facts *f)
 {
 	switch (f->call) {
@@ -134,7 +142,7 @@ static inline struct mlmon_verdict mlmon_why_enomem_all(const struct mlmon_facts
 	__u64 limit = f->limit >> f->page_shift;
 	__u64 over = f->total_vm > limit ? f->total_vm - limit : 0;
 
-	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, !over || f->cap, over << f->page_shift);
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, !over || f->cap, mlmon_page_bytes(f, over));
 }
 
 /*
@@ -199,12 +207,12 @@ static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
 		v = mlmon_why_enomem_map(f);
 		if (v.why != MLOCK2MON_WHY_OTHER || want <= limit)
 			return v;
-		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, true, (want - limit) << f->page_shift);
+		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, true, mlmon_page_bytes(f, want - limit));
 	}
 	if (want <= limit)
 		return mlmon_why_enomem_map(f);
 	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, least <= limit && !f->looked,
-			     (want - limit) << f->page_shift);
+			     mlmon_page_bytes(f, want - limit));
 }
 
 static inline struct mlmon_verdict mlmon_why_failure(const struct mlmon_facts *f)
@@ -282,7 +290,7 @@ static inline struct mlmon_verdict mlmon_why_over(const struct mlmon_facts *f)
 		return mlmon_verdict(MLOCK2MON_WHY_OTHER, false, 0);
 	if (!sized)
 		return mlmon_verdict(MLOCK2MON_WHY_LIMIT, f->call != MLOCK2MON_SHMCTL, 0);
-	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, false, (want - limit) << f->page_shift);
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, false, mlmon_page_bytes(f, want - limit));
 }
 
 static inline struct mlmon_verdict mlmon_why_related_enomem(const struct mlmon_facts *f)
