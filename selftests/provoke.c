@@ -659,11 +659,37 @@ static void hole_unlock(void)
 	see(MUNLOCK, p + 6 * PG, 2 * PG, 0, WANT(.why = "already"));
 }
 
+static pid_t idle;
+
 static void *do_nothing(void *arg)
 {
+	__atomic_store_n(&idle, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	for (;;)
 		pause();
 	return arg;
+}
+
+static char state_of(pid_t tid)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	must(file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+	fclose(file);
+	return state;
+}
+
+/* On its way to sleep it has page faults, and those mark mmap_lock. */
+static void add_idle_thread(void)
+{
+	pthread_t thread;
+	pid_t tid;
+
+	must(!pthread_create(&thread, NULL, do_nothing, NULL));
+	while (!(tid = __atomic_load_n(&idle, __ATOMIC_ACQUIRE)) || state_of(tid) != 'S')
+		usleep(1000);
 }
 
 static bool readers_marked(void)
@@ -676,9 +702,8 @@ static void hole_among_threads(void)
 {
 	uintptr_t p = area_holed(8, 4, 4);
 	uintptr_t q = area_prot(2, PROT_NONE);
-	pthread_t thread;
 
-	must(!pthread_create(&thread, NULL, do_nothing, NULL));
+	add_idle_thread();
 	see(MLOCK, p, 8 * PG, 0,
 	    WANT(.error = ENOMEM, .why = "hole", .delta_kb = 16, .likely = true));
 	see(MLOCK2, p, 8 * PG, 0, WANT(.error = ENOMEM, .why = "hole", .likely = true));
