@@ -26,7 +26,7 @@ static bool is_alone(struct mm_struct *mm)
 	return atomic_read(&mm->mm_users) <= 1;
 }
 
-#if defined(MM_MT_FLAGS) && defined(MT_FLAGS_USE_RCU)
+#ifdef MM_MT_FLAGS
 
 /* The first kernels with a tree free its nodes at once. */
 static bool can_look(struct mm_struct *mm)
@@ -72,7 +72,7 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 	return true;
 }
 
-#elif !defined(MM_MT_FLAGS)
+#else
 
 static bool can_look(struct mm_struct *mm)
 {
@@ -133,19 +133,6 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 		vma = copy.vm_next;
 	}
 	return is_alone(mm);
-}
-
-#else
-
-static bool can_look(struct mm_struct *mm)
-{
-	return false;
-}
-
-static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
-		 struct mlmon_map *map)
-{
-	return false;
 }
 
 #endif
