@@ -55,7 +55,7 @@ main() {
 
 	case ${1-} in
 	-h | --help) usage; exit 0 ;;
-	--root) name=${2-}; shift 2 ;;
+	--root) (($# > 1)) || misused "--root needs a value"; name=$2; shift 2 ;;
 	-*) misused "unknown option $1" ;;
 	esac
 	if [[ ${1-} == inside && -n ${MLOCK2MON_INSIDE-} ]]; then
