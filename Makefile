@@ -61,7 +61,7 @@ check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 check-all: ## run them on all kernels; LEVEL=smoke: the quick ones
 	@selftests/check.sh --all
 
-bench: ## count the instructions that the module adds to calls; KERNELS selects
+bench: ## measure what watching costs, beside other tools; KERNELS and PARTS select
 	@selftests/bench.sh
 
 clean: ## remove what was built
