@@ -238,6 +238,8 @@ cost() {
 	calls=$many
 	"$@" || return
 	awk "BEGIN { printf \"%.1f\\n\", ($(<"$work/spent") - $low) / ($many - $few) }" >"$work/cost"
+	# It may take them after what is measured, all at once: then it is not told by this.
+	! grep -qE '^(-|0\.0$)' "$work/cost" || { echo "spent no more on $many records than on $few"; return 1; }
 }
 
 # measure NAME COMMAND...
