@@ -98,18 +98,21 @@ judge_tracer() {
 	check "$1: mlock_enter tells every call" same "$scratch/device.enter" "$scratch/$1.enter"
 }
 
+# bpftrace takes few arguments at once, so an exit is told by three lines: another CPU may
+# tell something between them, and the number of the record says which belong together.
 start_bpftrace() {
 	# shellcheck disable=SC2016
 	bpftrace -q -B line -o "$scratch/bpf.out" -e '
 		BEGIN { printf("ready\n"); }
 		tracepoint:mlock2mon:mlock_exit {
-			printf("exit seq=%llu call=%d pid=%d uid=%d addr=%llu len=%llu flags=%u",
+			printf("exit seq=%llu call=%d pid=%d uid=%d addr=%llu len=%llu flags=%u\n",
 			       args->seq, args->call, args->pid, args->uid, args->addr, args->len,
 			       args->flags);
-			printf(" ret=%lld dur_ns=%llu locked=%llu delta=%lld limit=%llu attr=%d",
-			       args->ret, args->dur_ns, args->locked, args->delta, args->limit,
-			       args->attr);
-			printf(" why=%d detail=%llu tid=%d\n", args->why, args->detail, tid);
+			printf("exit seq=%llu ret=%lld dur_ns=%llu locked=%llu delta=%lld limit=%llu\n",
+			       args->seq, args->ret, args->dur_ns, args->locked, args->delta,
+			       args->limit);
+			printf("exit seq=%llu attr=%d why=%d detail=%llu\n", args->seq, args->attr,
+			       args->why, args->detail);
 		}
 		tracepoint:mlock2mon:mlock_enter {
 			printf("enter call=%d addr=%llu len=%llu flags=%u limit=%llu\n", args->call,
@@ -118,6 +121,12 @@ start_bpftrace() {
 	bpf=$!
 	wait_until 90 grep -q ready "$scratch/bpf.out" ||
 		failed[bpftrace]=$(tail -n 1 "$scratch/bpf.err" | tr -c '[:print:]' ' ')
+}
+
+# exits_of_bpftrace: its lines about one exit made one.
+exits_of_bpftrace() {
+	awk '$1 == "exit" { sub(/^exit /, ""); told[$1] = told[$1] " " $0 }
+	     END { for (seq in told) print told[seq] }' "$scratch/bpf.out"
 }
 
 start_perf() {
@@ -161,7 +170,7 @@ by_text "$scratch/cmd.out" mlock_exit "$fields" >"$scratch/trace-cmd.exit"
 by_text "$scratch/cmd.out" mlock_enter "$enter_fields" >"$scratch/trace-cmd.enter"
 by_text "$scratch/perf.out" mlock_exit "$fields" >"$scratch/perf.exit"
 by_text "$scratch/perf.out" mlock_enter "$enter_fields" >"$scratch/perf.enter"
-sed -n 's/^exit //p' "$scratch/bpf.out" | values "$fields" | sort >"$scratch/bpftrace.exit"
+exits_of_bpftrace | values "$fields" | sort >"$scratch/bpftrace.exit"
 sed -n 's/^enter //p' "$scratch/bpf.out" | values "$enter_fields" | sort >"$scratch/bpftrace.enter"
 check "the device tells every call" all_there "$scratch/device"
 judge_tracer trace-cmd
