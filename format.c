@@ -112,6 +112,105 @@ const char *mlmon_errno_name(int error)
 	return NULL;
 }
 
+/*
+ * A line as it grows. printf() reads its format over again for each record, which
+ * costs more than all else that a reader of text makes the kernel do.
+ */
+struct line {
+	char	*at;
+	char	*end;		/* where the NUL goes at the latest */
+};
+
+static struct line line_in(char *buf, size_t size)
+{
+	return (struct line){ .at = buf, .end = size ? buf + size - 1 : buf };
+}
+
+static size_t line_end(struct line *line, const char *buf, size_t size)
+{
+	if (size)
+		*line->at = '\0';
+	return line->at - buf;
+}
+
+/* What there is no room for is left out. */
+static void put_char(struct line *line, char c)
+{
+	if (line->at < line->end)
+		*line->at++ = c;
+}
+
+static void put_text(struct line *line, const char *text)
+{
+	while (*text && line->at < line->end)
+		*line->at++ = *text++;
+}
+
+/* The digits of @value, in base 10 or 16, @width at least. */
+static __always_inline void put_digits(struct line *line, __u64 value, unsigned int base,
+				       unsigned int width)
+{
+	char digit[20];
+	unsigned int n = 0;
+
+	do {
+		digit[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value || n < width);
+	while (n)
+		put_char(line, digit[--n]);
+}
+
+static void put_unsigned(struct line *line, const char *key, __u64 value)
+{
+	put_text(line, key);
+	put_digits(line, value, 10, 1);
+}
+
+static void put_signed(struct line *line, const char *key, __s64 value)
+{
+	__u64 size = value;
+
+	put_text(line, key);
+	if (value < 0) {
+		put_char(line, '-');
+		size = 0 - size;
+	}
+	put_digits(line, size, 10, 1);
+}
+
+static void put_hex(struct line *line, const char *key, __u64 value)
+{
+	put_text(line, key);
+	put_text(line, "0x");
+	put_digits(line, value, 16, 1);
+}
+
+static void put_time(struct line *line, const char *key, __u64 ns)
+{
+	put_unsigned(line, key, ns / NSEC_PER_SEC);
+	put_char(line, '.');
+	put_digits(line, ns % NSEC_PER_SEC, 10, 9);
+}
+
+static void put_comm(struct line *line, const char *comm, bool escape_space)
+{
+	int i;
+
+	for (i = 0; i < MLOCK2MON_COMM_LEN && comm[i]; i++) {
+		unsigned char c = comm[i];
+
+		if (c < ' ' || c >= 0x7f || (c == ' ' && escape_space)) {
+			put_text(line, "\\x");
+			put_digits(line, c, 16, 2);
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			put_char(line, '\\');
+		put_char(line, c);
+	}
+}
+
 /**
  * mlmon_format_comm() - the name of a task, escaped
  * @buf: of MLMON_COMM_TEXT bytes
@@ -123,21 +222,10 @@ const char *mlmon_errno_name(int error)
  */
 size_t mlmon_format_comm(char *buf, const char *comm, bool escape_space)
 {
-	size_t n = 0;
-	int i;
+	struct line line = line_in(buf, MLMON_COMM_TEXT);
 
-	for (i = 0; i < MLOCK2MON_COMM_LEN && comm[i]; i++) {
-		unsigned char c = comm[i];
-
-		if (c == '"' || c == '\\')
-			n += scnprintf(buf + n, MLMON_COMM_TEXT - n, "\\%c", c);
-		else if (c < ' ' || c >= 0x7f || (c == ' ' && escape_space))
-			n += scnprintf(buf + n, MLMON_COMM_TEXT - n, "\\x%02x", c);
-		else
-			buf[n++] = c;
-	}
-	buf[n] = '\0';
-	return n;
+	put_comm(&line, comm, escape_space);
+	return line_end(&line, buf, MLMON_COMM_TEXT);
 }
 
 /* What the bits of @mask mean when they are @value. */
@@ -208,6 +296,30 @@ static const struct {
 	[MLOCK2MON_SHMCTL]	= { shmctl_flags, ARRAY_SIZE(shmctl_flags) },
 };
 
+static void put_flags(struct line *line, unsigned int call, __u32 flags)
+{
+	const struct flag *f = NULL;
+	const char *bar = "";
+	size_t nr = 0;
+
+	if (call < ARRAY_SIZE(flags_of_call)) {
+		f = flags_of_call[call].flag;
+		nr = flags_of_call[call].nr;
+	}
+	for (; nr; nr--, f++) {
+		if ((flags & f->mask) != f->value)
+			continue;
+		put_text(line, bar);
+		put_text(line, f->name);
+		bar = "|";
+		flags &= ~f->mask;
+	}
+	if (flags)
+		put_hex(line, bar, flags);
+	else if (!*bar)
+		put_char(line, '0');
+}
+
 /**
  * mlmon_format_flags() - the flags argument of a call
  * @buf: for the text
@@ -220,115 +332,97 @@ static const struct {
  */
 size_t mlmon_format_flags(char *buf, size_t size, unsigned int call, __u32 flags)
 {
-	const struct flag *f = NULL;
-	size_t nr = 0;
-	size_t n = 0;
+	struct line line = line_in(buf, size);
 
-	if (call < ARRAY_SIZE(flags_of_call)) {
-		f = flags_of_call[call].flag;
-		nr = flags_of_call[call].nr;
-	}
-	for (; nr; nr--, f++) {
-		if ((flags & f->mask) != f->value)
-			continue;
-		n += scnprintf(buf + n, size - n, "%s%s", n ? "|" : "", f->name);
-		flags &= ~f->mask;
-	}
-	if (flags || !n)
-		n += scnprintf(buf + n, size - n, n ? "|0x%x" : flags ? "0x%x" : "%x", flags);
-	return n;
+	put_flags(&line, call, flags);
+	return line_end(&line, buf, size);
 }
 
-static size_t format_time(char *buf, size_t size, const char *key, __u64 ns)
+static void put_caller(struct line *line, const struct mlock2mon_record *rec)
 {
-	__u32 rest;
-	__u64 seconds = div_u64_rem(ns, NSEC_PER_SEC, &rest);
-
-	return scnprintf(buf, size, "%s=%llu.%09u", key, seconds, rest);
-}
-
-static size_t format_caller(char *buf, size_t size, const struct mlock2mon_record *rec)
-{
-	char comm[MLMON_COMM_TEXT];
-
-	mlmon_format_comm(comm, rec->comm, false);
-	return scnprintf(buf, size, " cpu=%u call=%s pid=%u tid=%u uid=%u comm=\"%s\"",
-			 rec->cpu, mlmon_call_name(rec->call), rec->pid, rec->tid, rec->uid,
-			 comm);
+	put_unsigned(line, " cpu=", rec->cpu);
+	put_text(line, " call=");
+	put_text(line, mlmon_call_name(rec->call));
+	put_unsigned(line, " pid=", rec->pid);
+	put_unsigned(line, " tid=", rec->tid);
+	put_unsigned(line, " uid=", rec->uid);
+	put_text(line, " comm=\"");
+	put_comm(line, rec->comm, false);
+	put_char(line, '"');
 }
 
 /* errno= of a result; nobody knows what the program saw of a call that never came here. */
-static size_t format_errno(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_errno(struct line *line, const struct mlock2mon_record *rec)
 {
 	__u64 error = rec->ret < 0 ? 0 - (__u64)rec->ret : 0;
-	const char *name = error < 4096 ? mlmon_errno_name(error) : NULL;
+	const char *name = error && error < 4096 ? mlmon_errno_name(error) : NULL;
 
+	put_text(line, " errno=");
 	if (rec->why == MLOCK2MON_WHY_BLOCKED)
-		return scnprintf(buf, size, " errno=?");
-	if (name)
-		return scnprintf(buf, size, " errno=%s", name);
-	return scnprintf(buf, size, " errno=%llu", error);
+		put_char(line, '?');
+	else if (name)
+		put_text(line, name);
+	else
+		put_unsigned(line, "", error);
 }
 
-static size_t format_ret(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_ret(struct line *line, const struct mlock2mon_record *rec)
 {
 	switch (rec->call) {
 	case MLOCK2MON_MMAP:
 	case MLOCK2MON_MREMAP:
 	case MLOCK2MON_BRK:
 	case MLOCK2MON_SHMAT:
-		if (rec->ret > 0)
-			return scnprintf(buf, size, " ret=0x%llx", rec->ret);
+		if (rec->ret > 0) {
+			put_hex(line, " ret=", rec->ret);
+			return;
+		}
 		break;
 	default:
 		break;
 	}
-	return scnprintf(buf, size, " ret=%lld", rec->ret);
+	put_signed(line, " ret=", rec->ret);
 }
 
-static size_t format_result(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_result(struct line *line, const struct mlock2mon_record *rec)
 {
-	size_t n;
-
-	n = scnprintf(buf, size, " addr=0x%llx len=%llu flags=", rec->addr, rec->len);
-	n += mlmon_format_flags(buf + n, size - n, rec->call, rec->flags);
-	n += format_ret(buf + n, size - n, rec);
-	n += format_errno(buf + n, size - n, rec);
-	return n + scnprintf(buf + n, size - n, " dur_ns=%llu", rec->dur_ns);
+	put_hex(line, " addr=", rec->addr);
+	put_unsigned(line, " len=", rec->len);
+	put_text(line, " flags=");
+	put_flags(line, rec->call, rec->flags);
+	put_ret(line, rec);
+	put_errno(line, rec);
+	put_unsigned(line, " dur_ns=", rec->dur_ns);
 }
 
-static size_t format_memory(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_memory(struct line *line, const struct mlock2mon_record *rec)
 {
-	size_t n;
-
-	n = scnprintf(buf, size, " locked_kb=%llu delta_kb=%lld",
-		      rec->locked >> 10, rec->delta / 1024);
+	put_unsigned(line, " locked_kb=", rec->locked >> 10);
+	put_signed(line, " delta_kb=", rec->delta / 1024);
 	if (rec->limit == ~0ULL)
-		n += scnprintf(buf + n, size - n, " limit_kb=unlimited");
+		put_text(line, " limit_kb=unlimited");
 	else
-		n += scnprintf(buf + n, size - n, " limit_kb=%llu", rec->limit >> 10);
-	return n + scnprintf(buf + n, size - n, " cap=%u cgroup=%llu",
-			     !!(rec->attr & MLOCK2MON_ATTR_CAP), rec->cgroup);
+		put_unsigned(line, " limit_kb=", rec->limit >> 10);
+	put_unsigned(line, " cap=", !!(rec->attr & MLOCK2MON_ATTR_CAP));
+	put_unsigned(line, " cgroup=", rec->cgroup);
 }
 
-static size_t format_why(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_why(struct line *line, const struct mlock2mon_record *rec)
 {
-	size_t n;
-
 	if (rec->why == MLOCK2MON_WHY_NONE)
-		return 0;
-	n = scnprintf(buf, size, " why=%s", mlmon_why_name(rec->why));
+		return;
+	put_text(line, " why=");
+	put_text(line, mlmon_why_name(rec->why));
 	/* Of some related calls it is not known. */
 	if (rec->why == MLOCK2MON_WHY_LIMIT && (rec->detail || rec->call < MLOCK2MON_MMAP))
-		n += scnprintf(buf + n, size - n, " short_kb=%llu", rec->detail >> 10);
+		put_unsigned(line, " short_kb=", rec->detail >> 10);
 	if (rec->why == MLOCK2MON_WHY_MAPS)
-		n += scnprintf(buf + n, size - n, " max_maps=%llu", rec->detail);
+		put_unsigned(line, " max_maps=", rec->detail);
 	if (rec->why == MLOCK2MON_WHY_NEAR_LIMIT)
-		n += scnprintf(buf + n, size - n, " headroom_kb=%llu", rec->detail >> 10);
-	return n;
+		put_unsigned(line, " headroom_kb=", rec->detail >> 10);
 }
 
-static size_t format_range(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_range(struct line *line, const struct mlock2mon_record *rec)
 {
 	struct mlmon_facts facts = {
 		.addr = rec->addr,
@@ -338,14 +432,14 @@ static size_t format_range(char *buf, size_t size, const struct mlock2mon_record
 
 	if (rec->call != MLOCK2MON_MLOCK2 && rec->call != MLOCK2MON_MLOCK &&
 	    rec->call != MLOCK2MON_MUNLOCK)
-		return 0;
+		return;
 	if (mlmon_page_addr(&facts) == rec->addr && mlmon_page_len(&facts) == rec->len)
-		return 0;
-	return scnprintf(buf, size, " page_addr=0x%llx page_len=%llu",
-			 mlmon_page_addr(&facts), mlmon_page_len(&facts));
+		return;
+	put_hex(line, " page_addr=", mlmon_page_addr(&facts));
+	put_unsigned(line, " page_len=", mlmon_page_len(&facts));
 }
 
-static size_t format_attributes(char *buf, size_t size, __u16 attr)
+static void put_attributes(struct line *line, __u16 attr)
 {
 	static const struct {
 		__u16		bit;
@@ -357,46 +451,61 @@ static size_t format_attributes(char *buf, size_t size, __u16 attr)
 		{ MLOCK2MON_ATTR_ONFAULT, " onfault=1" },
 		{ MLOCK2MON_ATTR_UNTRACKED, " untracked=1" },
 	};
-	size_t n = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		if (attr & names[i].bit)
-			n += scnprintf(buf + n, size - n, "%s", names[i].text);
-	return n;
+			put_text(line, names[i].text);
 }
 
 /* What shares its place in the record: which of it is there depends on call and attr. */
-static size_t format_extra(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_extra(struct line *line, const struct mlock2mon_record *rec)
 {
-	size_t n;
-
 	if (rec->attr & MLOCK2MON_ATTR_REPEAT) {
-		n = scnprintf(buf, size, " repeat=%llu ", rec->repeat);
-		return n + format_time(buf + n, size - n, "last", rec->last_ns);
+		put_unsigned(line, " repeat=", rec->repeat);
+		put_time(line, " last=", rec->last_ns);
+	} else if (rec->call == MLOCK2MON_MREMAP) {
+		put_unsigned(line, " old_len=", rec->old_len);
+		put_hex(line, " new_addr=", rec->new_addr);
+	} else if (rec->call == MLOCK2MON_EXIT) {
+		put_unsigned(line, " calls=", rec->calls);
+		put_unsigned(line, " failures=", rec->failures);
+		put_unsigned(line, " peak_kb=", rec->detail >> 10);
+		put_unsigned(line, " held_kb=", (rec->locked - (__u64)rec->delta) >> 10);
 	}
-	if (rec->call == MLOCK2MON_MREMAP)
-		return scnprintf(buf, size, " old_len=%llu new_addr=0x%llx",
-				 rec->old_len, rec->new_addr);
-	if (rec->call == MLOCK2MON_EXIT)
-		return scnprintf(buf, size, " calls=%llu failures=%llu peak_kb=%llu held_kb=%llu",
-				 rec->calls, rec->failures, rec->detail >> 10,
-				 (rec->locked - (__u64)rec->delta) >> 10);
-	return 0;
 }
 
-static size_t format_namespace(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_namespace(struct line *line, const struct mlock2mon_record *rec)
 {
 	if (rec->ns_pid == rec->pid && rec->ns_tid == rec->tid)
-		return 0;
-	return scnprintf(buf, size, " ns_pid=%u ns_tid=%u", rec->ns_pid, rec->ns_tid);
+		return;
+	put_unsigned(line, " ns_pid=", rec->ns_pid);
+	put_unsigned(line, " ns_tid=", rec->ns_tid);
 }
 
-static size_t format_loss(char *buf, size_t size, const struct mlock2mon_record *rec)
+static void put_loss(struct line *line, const struct mlock2mon_record *rec)
 {
-	return scnprintf(buf, size, "lost=%llu seq=%llu..%llu%s\n",
-			 rec->len, rec->seq, rec->seq + rec->len - 1,
-			 rec->attr & MLOCK2MON_ATTR_UNFILTERED ? " unfiltered=1" : "");
+	put_unsigned(line, "lost=", rec->len);
+	put_unsigned(line, " seq=", rec->seq);
+	put_unsigned(line, "..", rec->seq + rec->len - 1);
+	if (rec->attr & MLOCK2MON_ATTR_UNFILTERED)
+		put_text(line, " unfiltered=1");
+}
+
+static void put_call(struct line *line, const struct mlock2mon_record *rec)
+{
+	put_unsigned(line, "seq=", rec->seq);
+	put_time(line, " ts=", rec->ts_ns);
+	put_caller(line, rec);
+	put_result(line, rec);
+	put_memory(line, rec);
+	put_why(line, rec);
+	if (rec->attr & MLOCK2MON_ATTR_LIKELY)
+		put_text(line, " likely=1");
+	put_range(line, rec);
+	put_attributes(line, rec->attr);
+	put_extra(line, rec);
+	put_namespace(line, rec);
 }
 
 /**
@@ -410,21 +519,12 @@ static size_t format_loss(char *buf, size_t size, const struct mlock2mon_record 
  */
 size_t mlmon_format_record(char *buf, size_t size, const struct mlock2mon_record *rec)
 {
-	size_t n;
+	struct line line = line_in(buf, size);
 
 	if (rec->call == MLOCK2MON_LOST)
-		return format_loss(buf, size, rec);
-	n = scnprintf(buf, size, "seq=%llu ", rec->seq);
-	n += format_time(buf + n, size - n, "ts", rec->ts_ns);
-	n += format_caller(buf + n, size - n, rec);
-	n += format_result(buf + n, size - n, rec);
-	n += format_memory(buf + n, size - n, rec);
-	n += format_why(buf + n, size - n, rec);
-	if (rec->attr & MLOCK2MON_ATTR_LIKELY)
-		n += scnprintf(buf + n, size - n, " likely=1");
-	n += format_range(buf + n, size - n, rec);
-	n += format_attributes(buf + n, size - n, rec->attr);
-	n += format_extra(buf + n, size - n, rec);
-	n += format_namespace(buf + n, size - n, rec);
-	return n + scnprintf(buf + n, size - n, "\n");
+		put_loss(&line, rec);
+	else
+		put_call(&line, rec);
+	put_char(&line, '\n');
+	return line_end(&line, buf, size);
 }
