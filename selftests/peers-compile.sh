@@ -18,7 +18,8 @@ try() {
 
 # Without the modules of LTTng for kernel tracepoints: system calls need none of them, they take
 # most of the time, and one that does not compile would be the end of all.
-# The directory takes the place of /lib/modules/KVER in the guest.
+# The directory takes the place of /lib/modules/KVER in the guest. lttng-sessiond wants every index
+# of depmod, and that none is empty: so there is something built in.
 # shellcheck disable=SC2016 # make expands it
 lttng() {
 	local source=$peers/lttng-source target=$peers/lib/modules/$KVER
@@ -29,6 +30,8 @@ lttng() {
 		mkdir -p "$target/extra" &&
 		find "$source" -name '*.ko' -exec cp -t "$target/extra" {} + &&
 		ln -s "$(readlink -f "/lib/modules/$KVER/build")" "$target/build" &&
+		echo kernel/none.ko >"$target/modules.builtin" &&
+		printf 'none.alias=none\0' >"$target/modules.builtin.modinfo" &&
 		depmod -b "$peers" "$KVER"
 }
 
