@@ -11,7 +11,7 @@ declare -A options=(
 	[contention]="--timeout 1800"
 	[delivery]="--icount --timeout 7200"
 	[memory]="--mem 2048 --timeout 3600"
-	[start]="--icount --mem 2048 --timeout 7200"
+	[start]="--icount --mem 4096 --timeout 7200"
 )
 order=(cost steps growth contention delivery memory start)
 with_peers=" cost delivery memory start "
