@@ -422,7 +422,16 @@ static void put_why(struct line *line, const struct mlock2mon_record *rec)
 		put_unsigned(line, " headroom_kb=", rec->detail >> 10);
 }
 
-static void put_range(struct line *line, const struct mlock2mon_record *rec)
+/**
+ * mlmon_page_range() - the pages that the range of a call stands for
+ * @rec: the record
+ * @addr: of the first page
+ * @len: bytes from there
+ *
+ * Context: any.
+ * Return: true if there is a range, and it does not begin and end with a page.
+ */
+bool mlmon_page_range(const struct mlock2mon_record *rec, __u64 *addr, __u64 *len)
 {
 	struct mlmon_facts facts = {
 		.addr = rec->addr,
@@ -432,11 +441,20 @@ static void put_range(struct line *line, const struct mlock2mon_record *rec)
 
 	if (rec->call != MLOCK2MON_MLOCK2 && rec->call != MLOCK2MON_MLOCK &&
 	    rec->call != MLOCK2MON_MUNLOCK)
+		return false;
+	*addr = mlmon_page_addr(&facts);
+	*len = mlmon_page_len(&facts);
+	return *addr != rec->addr || *len != rec->len;
+}
+
+static void put_range(struct line *line, const struct mlock2mon_record *rec)
+{
+	__u64 addr, len;
+
+	if (!mlmon_page_range(rec, &addr, &len))
 		return;
-	if (mlmon_page_addr(&facts) == rec->addr && mlmon_page_len(&facts) == rec->len)
-		return;
-	put_hex(line, " page_addr=", mlmon_page_addr(&facts));
-	put_unsigned(line, " page_len=", mlmon_page_len(&facts));
+	put_hex(line, " page_addr=", addr);
+	put_unsigned(line, " page_len=", len);
 }
 
 static void put_attributes(struct line *line, __u16 attr)

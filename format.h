@@ -29,6 +29,7 @@ const char *mlmon_why_name(unsigned int why);
 const char *mlmon_errno_name(int error);
 size_t mlmon_format_comm(char *buf, const char *comm, bool escape_space);
 size_t mlmon_format_flags(char *buf, size_t size, unsigned int call, __u32 flags);
+bool mlmon_page_range(const struct mlock2mon_record *rec, __u64 *addr, __u64 *len);
 size_t mlmon_format_record(char *buf, size_t size, const struct mlock2mon_record *rec);
 
 #ifdef __KERNEL__

@@ -343,6 +343,14 @@ int mlock2mon_set_filter(struct mlock2mon *reader, const struct mlock2mon_filter
 	return 0;
 }
 
+int mlock2mon_match(const struct mlock2mon_filter *filter, struct mlock2mon_record *rec)
+{
+	if (mlmon_filter_valid(filter))
+		return mlmon_filter_pass(filter, rec);
+	errno = EINVAL;
+	return -1;
+}
+
 int mlock2mon_set_watermark(struct mlock2mon *reader, uint32_t records)
 {
 	return ioctl(reader->fd, MLOCK2MON_IOC_WATERMARK, &records) ? -1 : 0;
@@ -453,6 +461,29 @@ _Static_assert(MLOCK2MON_LINE_MAX >= MLMON_LINE_MAX, "a line must fit");
 size_t mlock2mon_format(char *buf, size_t size, const struct mlock2mon_record *rec)
 {
 	return mlmon_format_record(buf, size, rec);
+}
+
+_Static_assert(MLOCK2MON_FLAGS_MAX >= MLMON_FLAGS_TEXT, "flags must fit");
+
+size_t mlock2mon_format_flags(char *buf, size_t size, unsigned int call, uint32_t flags)
+{
+	return mlmon_format_flags(buf, size, call, flags);
+}
+
+int mlock2mon_page_range(const struct mlock2mon_record *rec, uint64_t *addr, uint64_t *len)
+{
+	__u64 page_addr, page_len;
+
+	if (!mlmon_page_range(rec, &page_addr, &page_len))
+		return 0;
+	*addr = page_addr;
+	*len = page_len;
+	return 1;
+}
+
+const char *mlock2mon_errno_name(int error)
+{
+	return mlmon_errno_name(error);
 }
 
 static int find_name(const char *(*name_of)(unsigned int), int nr, const char *name)

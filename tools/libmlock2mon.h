@@ -34,6 +34,9 @@ struct mlock2mon;
 /* Any line of mlock2mon_format(), with its NUL, has room in so many bytes. */
 #define MLOCK2MON_LINE_MAX	1024
 
+/* The flags of any call, with their NUL, have room in so many bytes. */
+#define MLOCK2MON_FLAGS_MAX	192
+
 /* Places to go to with mlock2mon_seek(). */
 enum mlock2mon_place {
 	MLOCK2MON_SEEK_OLDEST,		/* the oldest record kept, where a reader starts */
@@ -77,6 +80,18 @@ void mlock2mon_close(struct mlock2mon *reader);
  * Return: 0; or -1, EINVAL: the filter is not valid. The one before then stays.
  */
 int mlock2mon_set_filter(struct mlock2mon *reader, const struct mlock2mon_filter *filter);
+
+/**
+ * mlock2mon_match() - does a record pass a filter, as the module would decide it
+ * @filter: a valid one, see mlock2mon.h
+ * @rec: the record; its reason becomes MLOCK2MON_WHY_NEAR_LIMIT if that is what the filter
+ *	 asks for
+ *
+ * For records that were kept.
+ *
+ * Return: 1; 0 if it does not pass; -1, EINVAL: the filter is not valid.
+ */
+int mlock2mon_match(const struct mlock2mon_filter *filter, struct mlock2mon_record *rec);
 
 /**
  * mlock2mon_set_watermark() - when to be woken
@@ -165,6 +180,36 @@ int mlock2mon_get_info(struct mlock2mon *reader, struct mlock2mon_info *info);
  * Return: the length of what was written, without the NUL.
  */
 size_t mlock2mon_format(char *buf, size_t size, const struct mlock2mon_record *rec);
+
+/**
+ * mlock2mon_format_flags() - the flags of a call, as they stand in its line
+ * @buf: for the text with a NUL
+ * @size: of @buf, bytes. See MLOCK2MON_FLAGS_MAX
+ * @call: enum mlock2mon_call
+ * @flags: as passed
+ *
+ * Return: the length of what was written, without the NUL.
+ */
+size_t mlock2mon_format_flags(char *buf, size_t size, unsigned int call, uint32_t flags);
+
+/**
+ * mlock2mon_page_range() - the pages that a range stands for
+ * @rec: the record
+ * @addr: address of the first page
+ * @len: bytes from there
+ *
+ * Return: 1 if the call has a range that does not begin and end with a page; else 0, and
+ * nothing is written.
+ */
+int mlock2mon_page_range(const struct mlock2mon_record *rec, uint64_t *addr, uint64_t *len);
+
+/**
+ * mlock2mon_errno_name() - the name of an error
+ * @error: positive errno
+ *
+ * Return: as in the text of the device, where errors without a name are numbers; NULL then.
+ */
+const char *mlock2mon_errno_name(int error);
 
 /**
  * mlock2mon_call_name() - the name of a call
