@@ -426,7 +426,7 @@ static void mark_text(FILE *out, const struct record *rec)
 	namespace_text(out, rec);
 }
 
-static void what_text(FILE *out, const struct record *rec, const struct event_view *view)
+void event_what(FILE *out, const struct record *rec, const struct event_view *view)
 {
 	const struct field *why = record_find(rec, "why");
 
@@ -455,9 +455,12 @@ static void loss_text(FILE *out, const struct record *rec, const struct event_vi
 
 void event_text_header(FILE *out, const struct event_view *view)
 {
-	fprintf(out, "%8s  %-*s %-15s %-11s %-10s %-7s %-14s %-7s %-8s %s\n", "SEQ",
+	paint(out, view, "1");
+	fprintf(out, "%8s  %-*s %-15s %-11s %-10s %-7s %-14s %-7s %-8s %s", "SEQ",
 		view->wall ? 26 : 14, "TIME", "PROCESS", "PID/TID", "CALL", "SIZE", "FLAGS",
 		"RESULT", "TOOK", "WHAT");
+	paint(out, view, "0");
+	putc('\n', out);
 }
 
 void event_text(FILE *out, const struct record *rec, const struct event_view *view)
@@ -474,7 +477,7 @@ void event_text(FILE *out, const struct record *rec, const struct event_view *vi
 	plain_column(out, has(rec, "flags", "0") ? span_of("-") : value_of(rec, "flags"), 14);
 	result_column(out, rec, view);
 	duration_column(out, rec);
-	what_text(out, rec, view);
+	event_what(out, rec, view);
 	putc('\n', out);
 }
 

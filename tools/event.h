@@ -24,6 +24,8 @@ void event_json_unknown(FILE *out, struct span line);
 
 void event_text_header(FILE *out, const struct event_view *view);
 void event_text(FILE *out, const struct record *rec, const struct event_view *view);
+/* What became of the locked memory, or the reason: the last column alone. */
+void event_what(FILE *out, const struct record *rec, const struct event_view *view);
 void event_text_unknown(FILE *out, struct span line);
 
 #endif

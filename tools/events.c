@@ -2,10 +2,8 @@
 /*
  * mlock2mon events: follow /dev/mlock2mon, or lines that were taken from it.
  *
- * Of the device the library gives records, and they become lines here, so that
- * both kinds of input go the same way from there on. Nothing is read that would
- * block, and all waiting is done in ppoll(), where a signal can end it without a
- * race.
+ * Nothing is read that would block, and all waiting is done in stop_poll(), where a
+ * signal can end it without a race.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,34 +11,26 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "choose.h"
+#include "clock.h"
 #include "event.h"
 #include "libmlock2mon.h"
 #include "record.h"
+#include "show.h"
+#include "stop.h"
 #include "tool.h"
 
 #define FIRST_ROOM	65536
 #define MOST_ROOM	(64 << 20)	/* no line is so long: this is not our device */
-#define NS_PER_S	1000000000
-
-enum format {
-	FORMAT_TEXT,
-	FORMAT_JSON,
-	FORMAT_RAW,
-};
 
 struct options {
 	const char		*path;
-	enum format		format;
-	struct event_view	view;
-	uint64_t		since;
 	bool			from_end;
 	bool			follow;
 	bool			map;
@@ -58,32 +48,8 @@ struct input {
 	size_t			room;
 };
 
-/* What is told at the end. */
-struct tally {
-	uint64_t	lost;
-	uint64_t	gaps;
-	uint64_t	unknown;
-};
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	stop = 1;
-}
-
-/*
- * The first signal asks for an orderly end, a second one kills: a write to a
- * pipe nobody empties may never return.
- */
-static void catch_signals(void)
-{
-	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
-
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-}
+static struct show show;	/* how, and what was shown */
+static uint64_t unknown;	/* lines that were not understood */
 
 static bool complain(const char *what, const char *which)
 {
@@ -97,6 +63,10 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		{ "no-follow",	no_argument,		NULL, 'n' },
 		{ "json",	no_argument,		NULL, 'j' },
 		{ "raw",	no_argument,		NULL, 'r' },
+		{ "csv",	no_argument,		NULL, SHOW_CSV },
+		{ "tracee",	no_argument,		NULL, SHOW_TRACEE },
+		{ "tracee-legacy", no_argument,		NULL, SHOW_TRACEE_LEGACY },
+		{ "color",	required_argument,	NULL, SHOW_COLOR },
 		{ "since",	required_argument,	NULL, 's' },
 		{ "from-end",	no_argument,		NULL, 'e' },
 		{ "wall",	no_argument,		NULL, 'w' },
@@ -113,7 +83,7 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		{ "help",	no_argument,		NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false, raw = false, since = false;
+	bool since = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "njrs:ewd:mh", names, NULL)) != -1) {
@@ -121,22 +91,13 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		case 'n':
 			opt->follow = false;
 			break;
-		case 'j':
-			json = true;
-			break;
-		case 'r':
-			raw = true;
-			break;
 		case 's':
 			since = true;
-			if (!span_u64(span_of(optarg), &opt->since) || opt->since > INT64_MAX)
+			if (!span_u64(span_of(optarg), &show.since) || show.since > INT64_MAX)
 				return complain(" is not a sequence number", optarg);
 			break;
 		case 'e':
 			opt->from_end = true;
-			break;
-		case 'w':
-			opt->view.wall = true;
 			break;
 		case 'd':
 			opt->path = optarg;
@@ -151,49 +112,37 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 			if (!choose(&opt->filter, c, optarg))
 				return false;
 			break;
+		case SHOW_JSON:
+		case SHOW_RAW:
+		case SHOW_WALL:
+		case SHOW_CSV ... SHOW_END - 1:
+			if (!show_choose(&show, c, optarg))
+				return false;
+			break;
 		default:
 			return false;
 		}
 	}
 	if (optind < argc)
 		return complain(" is one argument too many", argv[optind]);
-	if (json && raw)
-		return complain("--json and --raw exclude each other", "");
 	if (since && opt->from_end)
 		return complain("--since and --from-end exclude each other", "");
-	opt->format = json ? FORMAT_JSON : raw ? FORMAT_RAW : FORMAT_TEXT;
 	return true;
-}
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts = { 0 };
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-static bool want_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb");
 }
 
 /* --- where to begin --- */
 
-static bool no_such_place(struct mlock2mon *device, const struct options *opt)
+static bool no_such_place(struct mlock2mon *device)
 {
 	struct mlock2mon_info info;
 
 	if (errno != EINVAL || mlock2mon_get_info(device, &info)) {
-		fprintf(stderr, "mlock2mon: cannot go to record %" PRIu64 ": %s\n", opt->since,
+		fprintf(stderr, "mlock2mon: cannot go to record %" PRIu64 ": %s\n", show.since,
 			strerror(errno));
 		return false;
 	}
 	fprintf(stderr, "mlock2mon: there is no record %" PRIu64 " yet: the next one will be %"
-		PRIu64 "\n", opt->since, (uint64_t)info.next);
+		PRIu64 "\n", show.since, (uint64_t)info.next);
 	return false;
 }
 
@@ -209,8 +158,8 @@ static bool set_up_device(struct mlock2mon *device, const struct options *opt)
 			strerror(errno));
 		return false;
 	}
-	if (opt->since && mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, opt->since))
-		return no_such_place(device, opt);
+	if (show.since && mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, show.since))
+		return no_such_place(device);
 	return true;
 }
 
@@ -244,6 +193,11 @@ static bool open_lines(struct input *in, const struct options *opt)
 			"chosen, or mapped\n", opt->path);
 		return false;
 	}
+	if (!show_takes_lines(&show)) {
+		fprintf(stderr, "mlock2mon: %s gives lines: only records of the device can be "
+			"shown so\n", opt->path);
+		return false;
+	}
 	if (opt->from_end && lseek(in->fd, 0, SEEK_END) < 0) {
 		fprintf(stderr, "mlock2mon: cannot go to the end of %s: %s\n", opt->path,
 			strerror(errno));
@@ -275,57 +229,56 @@ static void close_input(struct input *in)
 
 /* --- line by line --- */
 
-static void show_record(const struct record *rec, struct span line, const struct options *opt)
+static void show_parts(const struct record *rec, struct span line)
 {
-	if (opt->format == FORMAT_JSON)
+	if (show_is_json(&show))
 		event_json(stdout, rec);
-	else if (opt->format == FORMAT_TEXT)
-		event_text(stdout, rec, &opt->view);
+	else if (show_is_text(&show))
+		event_text(stdout, rec, &show.view);
 	else
 		fwrite(line.at, 1, line.len + 1, stdout);
 }
 
-static void show_unknown(struct span line, bool whole, const struct options *opt)
+static void show_unknown(struct span line, bool whole)
 {
-	if (opt->format == FORMAT_JSON)
+	if (show_is_json(&show))
 		event_json_unknown(stdout, line);
-	else if (opt->format == FORMAT_TEXT)
+	else if (show_is_text(&show))
 		event_text_unknown(stdout, line);
 	else
 		fwrite(line.at, 1, line.len + whole, stdout);
 }
 
 /* @whole lines are followed by their newline. */
-static void do_line(struct span line, bool whole, const struct options *opt, struct tally *tally)
+static void do_line(struct span line, bool whole)
 {
 	struct record rec;
 
 	if (!whole || !record_parse(&rec, line.at, line.len)) {
-		tally->unknown++;
-		show_unknown(line, whole, opt);
+		unknown++;
+		show_unknown(line, whole);
 		return;
 	}
 	/* The device has skipped these itself. */
-	if (rec.last_seq < opt->since)
+	if (rec.last_seq < show.since)
 		return;
 	if (rec.kind == RECORD_LOSS) {
-		tally->gaps++;
-		if (__builtin_add_overflow(tally->lost, rec.lost, &tally->lost))
-			tally->lost = UINT64_MAX;
+		show.gaps++;
+		if (__builtin_add_overflow(show.lost, rec.lost, &show.lost))
+			show.lost = UINT64_MAX;
 	}
-	show_record(&rec, line, opt);
+	show_parts(&rec, line);
 }
 
 /* Write the whole lines, keep the rest. */
-static bool do_lines(struct input *in, size_t fresh, const struct options *opt,
-		     struct tally *tally)
+static bool do_lines(struct input *in, size_t fresh)
 {
 	const char *from = in->buf;
 	const char *end = in->buf + in->used + fresh;
 	const char *newline = memchr(in->buf + in->used, '\n', fresh);
 
 	while (newline && tool_output_ok()) {
-		do_line((struct span){ from, newline - from }, true, opt, tally);
+		do_line((struct span){ from, newline - from }, true);
 		from = newline + 1;
 		newline = memchr(from, '\n', end - from);
 	}
@@ -347,11 +300,9 @@ static enum progress read_failed(const struct options *opt)
 	return FAIL;
 }
 
-static enum progress read_record(struct input *in, const struct options *opt, struct tally *tally)
+static enum progress read_record(struct input *in, const struct options *opt)
 {
-	char line[MLOCK2MON_LINE_MAX];
 	struct mlock2mon_record rec;
-	size_t len;
 	int ret;
 
 	ret = mlock2mon_next(in->device, &rec);
@@ -359,12 +310,11 @@ static enum progress read_record(struct input *in, const struct options *opt, st
 		return read_failed(opt);
 	if (!ret)
 		return WAIT;
-	len = mlock2mon_format(line, sizeof(line), &rec);
-	do_line((struct span){ line, len - 1 }, true, opt, tally);
+	show_record(&show, &rec);
 	return tool_output_ok() ? MORE : FAIL;
 }
 
-static enum progress read_lines(struct input *in, const struct options *opt, struct tally *tally)
+static enum progress read_lines(struct input *in, const struct options *opt)
 {
 	ssize_t got;
 
@@ -378,7 +328,7 @@ static enum progress read_lines(struct input *in, const struct options *opt, str
 	}
 	got = read(in->fd, in->buf + in->used, in->room - in->used);
 	if (got > 0)
-		return do_lines(in, got, opt, tally) ? MORE : FAIL;
+		return do_lines(in, got) ? MORE : FAIL;
 	if (!got)
 		return FINISHED;
 	if (errno == EAGAIN)
@@ -386,71 +336,67 @@ static enum progress read_lines(struct input *in, const struct options *opt, str
 	return errno == EINTR ? MORE : read_failed(opt);
 }
 
-/*
- * Wait for the input, for a signal, or for the reader of our output to leave.
- * The signals are blocked from before the look at @stop until ppoll() sleeps.
- */
+/* Wait for the input, for a signal, or for the reader of our output to leave. */
 static bool wait_for_more(const struct input *in)
 {
 	struct pollfd fds[] = {
 		{ .fd = in->fd, .events = POLLIN | POLLPRI },
 		{ .fd = STDOUT_FILENO },
 	};
-	sigset_t ours, before;
 
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGTERM);
-	sigprocmask(SIG_BLOCK, &ours, &before);
-	if (!stop)
-		ppoll(fds, 2, NULL, &before);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	stop_poll(fds, 2, -1);
 	return !(fds[1].revents & (POLLERR | POLLNVAL));
 }
 
-static bool copy_events(struct input *in, const struct options *opt, struct tally *tally)
+static bool copy_events(struct input *in, const struct options *opt)
 {
 	enum progress p;
 
-	while (!stop) {
-		p = in->device ? read_record(in, opt, tally) : read_lines(in, opt, tally);
+	while (!stop_asked()) {
+		p = in->device ? read_record(in, opt) : read_lines(in, opt);
 		if (p == FAIL)
 			return false;
 		if (p == FINISHED) {
 			if (in->used)
-				do_line((struct span){ in->buf, in->used }, false, opt, tally);
+				do_line((struct span){ in->buf, in->used }, false);
 			return tool_output_ok();
 		}
 		if (p == MORE)
 			continue;
 		if (!opt->follow)
 			return true;
-		fflush(stdout);
+		show_flush(&show);
 		if (!tool_output_ok() || !wait_for_more(in))
 			return false;
 	}
 	return true;
 }
 
-static void tell(const struct tally *tally)
+static void tell_unknown(void)
 {
-	if (tally->lost)
-		fprintf(stderr, "mlock2mon: %" PRIu64 " %s lost in %" PRIu64 " %s\n", tally->lost,
-			tally->lost == 1 ? "record was" : "records were", tally->gaps,
-			tally->gaps == 1 ? "place" : "places");
-	if (tally->unknown)
-		fprintf(stderr, "mlock2mon: %" PRIu64 " %s not understood\n", tally->unknown,
-			tally->unknown == 1 ? "line was" : "lines were");
+	if (unknown)
+		fprintf(stderr, "mlock2mon: %" PRIu64 " %s not understood\n", unknown,
+			unknown == 1 ? "line was" : "lines were");
+}
+
+static void know_world(void)
+{
+	static struct utsname name;
+
+	uname(&name);
+	show.world.hostname = name.nodename;
+	show.world.boot_ns = clock_boot_ns();
+	show.origins.proc = "/proc";
 }
 
 int events_main(const struct command *self, int argc, char **argv)
 {
 	struct options opt = { .path = MLOCK2MON_DEVICE, .follow = true };
-	struct tally tally = { 0 };
 	struct input in = { .fd = -1 };
 	bool help = false;
 	bool ok;
 
+	show_init(&show, stdout);
 	if (!parse_options(&opt, argc, argv, &help))
 		return tool_misused(self);
 	if (help)
@@ -460,17 +406,17 @@ int events_main(const struct command *self, int argc, char **argv)
 		return TOOL_FAILED;
 	}
 
-	opt.view.colour = want_colour();
-	opt.view.wall_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	know_world();
 	if (opt.follow)
 		setvbuf(stdout, NULL, _IOLBF, 0);
-	catch_signals();
+	stop_on_signals();
 
-	if (opt.format == FORMAT_TEXT)
-		event_text_header(stdout, &opt.view);
-	ok = tool_output_ok() && copy_events(&in, &opt, &tally);
-	ok = tool_finish(ok ? TOOL_DONE : TOOL_FAILED) == TOOL_DONE && !tally.unknown;
-	tell(&tally);
+	show_begin(&show);
+	ok = tool_output_ok() && copy_events(&in, &opt);
+	show_end(&show);
+	ok = tool_finish(ok ? TOOL_DONE : TOOL_FAILED) == TOOL_DONE && !unknown;
+	show_tell(&show);
+	tell_unknown();
 	close_input(&in);
 	return ok ? TOOL_DONE : TOOL_FAILED;
 }

@@ -11,6 +11,18 @@
 
 static int write_error;	/* the first error of stdout, an errno */
 
+/* The options of choose.h. */
+#define CHOICES									\
+	"      --call NAME[,NAME...]  of these calls\n"				\
+	"      --pid PID              of this process\n"			\
+	"      --uid UID              of this user\n"				\
+	"      --cgroup ID            of this cgroup\n"				\
+	"      --failed               that failed\n"				\
+	"      --min-bytes N[KMGT]    that asked for so much or more\n"		\
+	"      --min-time N(ns|us|ms|s)  that took so long or longer\n"		\
+	"      --near KB              that locked memory and left the task, unprivileged,\n" \
+	"                             less than KB KiB below its limit\n"
+
 /* The first one is what runs when none is named. */
 static const struct command commands[] = {
 	{
@@ -34,15 +46,20 @@ static const struct command commands[] = {
 	},
 	{
 		"events", "the calls, one line each, as they return",
-		"[-n] [--json | --raw] [--since SEQ | --from-end] [--wall] [--device PATH]\n"
-		"                        [--map] [CHOICE...]\n"
+		"[-n] [--json | --csv | --tracee | --tracee-legacy | --raw] [--color WHEN]\n"
+		"                        [--since SEQ | --from-end] [--wall] [--device PATH] [--map]\n"
+		"                        [CHOICE...]\n"
 		"\n"
 		"Show every call that locked or unlocked memory: the history that the module\n"
 		"kept, oldest first, then each new call as it returns, until interrupted.\n"
 		"\n"
 		"  -n, --no-follow    leave after the history\n"
 		"  -j, --json         one JSON object a line\n"
+		"      --csv          a table of values separated by commas\n"
+		"      --tracee       JSON as Tracee's events of these calls have it\n"
+		"      --tracee-legacy  the same as its releases up to 0.24 have it\n"
 		"  -r, --raw          the lines of the device, unchanged\n"
+		"      --color WHEN   colours: auto (on a terminal), always or never\n"
 		"  -s, --since SEQ    begin with the record of that number, 0 for the oldest\n"
 		"  -e, --from-end     leave the history out\n"
 		"  -w, --wall         local time instead of seconds since boot\n"
@@ -53,15 +70,7 @@ static const struct command commands[] = {
 		"These choose records, in the module, so that only those come out of it that pass\n"
 		"all of them:\n"
 		"\n"
-		"      --call NAME[,NAME...]  of these calls\n"
-		"      --pid PID              of this process\n"
-		"      --uid UID              of this user\n"
-		"      --cgroup ID            of this cgroup\n"
-		"      --failed               that failed\n"
-		"      --min-bytes N[KMGT]    that asked for so much or more\n"
-		"      --min-time N(ns|us|ms|s)  that took so long or longer\n"
-		"      --near KB              that locked memory and left the task, unprivileged,\n"
-		"                             less than KB KiB below its limit\n"
+		CHOICES
 		"\n"
 		"Records that were overwritten before they could be read are told in their\n"
 		"place, and their number once more at the end.\n"

@@ -11,21 +11,6 @@
 
 #include "text.h"
 
-/* One step through a string: a code point, or one byte that is not UTF-8. */
-struct symbol {
-	uint32_t	code;
-	unsigned char	byte[4];
-	size_t		len;
-	bool		valid;
-};
-
-/* Gives the next byte of a string, with or without the escapes of the device undone. */
-struct source {
-	const char	*at;
-	const char	*end;
-	bool		escaped;
-};
-
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -85,7 +70,7 @@ static bool is_scalar(uint32_t code, size_t len)
 	return code >= least[len] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 }
 
-static bool next_symbol(struct source *src, struct symbol *sym)
+bool symbol_next(struct source *src, struct symbol *sym)
 {
 	struct source ahead;
 	size_t want, i;
@@ -109,8 +94,10 @@ static bool next_symbol(struct source *src, struct symbol *sym)
 }
 
 /* Control characters, line separators, and marks that turn the direction of writing. */
-static bool is_control(uint32_t code)
+bool symbol_is_control(const struct symbol *sym)
 {
+	uint32_t code = sym->code;
+
 	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c ||
 	       code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
 	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
@@ -122,7 +109,7 @@ static void json_symbol(FILE *out, const struct symbol *sym)
 		fputs("\xef\xbf\xbd", out);
 	else if (sym->code == '"' || sym->code == '\\')
 		fprintf(out, "\\%c", (int)sym->code);
-	else if (is_control(sym->code))
+	else if (symbol_is_control(sym))
 		fprintf(out, "\\u%04x", (unsigned int)sym->code);
 	else
 		fwrite(sym->byte, 1, sym->len, out);
@@ -134,7 +121,7 @@ static void write_json(FILE *out, struct span text, bool escaped)
 	struct symbol sym;
 
 	putc('"', out);
-	while (next_symbol(&src, &sym))
+	while (symbol_next(&src, &sym))
 		json_symbol(out, &sym);
 	putc('"', out);
 }
@@ -166,8 +153,8 @@ static size_t write_plain(FILE *out, struct span text, bool escaped)
 	struct symbol sym;
 	size_t i, columns = 0;
 
-	while (next_symbol(&src, &sym)) {
-		if (sym.valid && !is_control(sym.code)) {
+	while (symbol_next(&src, &sym)) {
+		if (sym.valid && !symbol_is_control(&sym)) {
 			fwrite(sym.byte, 1, sym.len, out);
 			columns++;
 			continue;

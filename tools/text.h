@@ -3,12 +3,31 @@
 #ifndef TOOLS_TEXT_H
 #define TOOLS_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "record.h"
 
 #define TEXT_SIZE_MAX	24	/* room for any result of size_text() and duration_text() */
+
+/* One step through a string: a code point, or one byte that is not UTF-8. */
+struct symbol {
+	uint32_t	code;
+	unsigned char	byte[4];
+	size_t		len;
+	bool		valid;
+};
+
+/* Gives the next byte of a string, with or without the escapes of the device undone. */
+struct source {
+	const char	*at;
+	const char	*end;
+	bool		escaped;
+};
+
+bool symbol_next(struct source *src, struct symbol *sym);
+bool symbol_is_control(const struct symbol *sym);
 
 void json_string(FILE *out, struct span text);
 void json_escaped(FILE *out, struct span text);
