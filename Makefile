@@ -38,13 +38,15 @@ $(lib_objects): tools/libmlock2mon.h tools/userspace.h mlock2mon.h filter.h form
 	$(CC) $(CFLAGS) -fPIC -Wall -Wextra -I. -c $(filter %.c,$^) -o $@
 
 install: tool lib ## put command, library and manuals into PREFIX, /usr/local
-	for dir in sbin include lib/pkgconfig share/man/man3 share/man/man4 share/man/man8; do \
+	for dir in sbin include lib/pkgconfig share/man/man3 share/man/man4 share/man/man5 \
+		share/man/man8; do \
 		install -d $(DESTDIR)$(PREFIX)/$$dir || exit; done
 	install $(TOOL) $(DESTDIR)$(PREFIX)/sbin/mlock2mon
 	install -m 644 mlock2mon.h tools/libmlock2mon.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libmlock2mon.a
 	for n in 3 4 8; do install -m 644 tools/mlock2mon.$$n \
 		$(DESTDIR)$(PREFIX)/share/man/man$$n || exit; done
+	install -m 644 tools/mlock2mon-file.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	version=$$(sed -n 's/^.define MLOCK2MON_VERSION[^"]*"\(.*\)"/\1/p' mlock2mon.h) && \
 		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$$version|" tools/libmlock2mon.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmlock2mon.pc

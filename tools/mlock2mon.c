@@ -86,6 +86,68 @@ static const struct command commands[] = {
 		"        What came after the record seen last?\n",
 		events_main,
 	},
+	{
+		"record", "keep the calls in a file, to look at them later or elsewhere",
+		"[-n] [--for SECONDS] [--since SEQ | --from-end] [--force]\n"
+		"                        [--device PATH] [CHOICE...] FILE\n"
+		"\n"
+		"Write what the module has kept, and each new call as it returns, into FILE, until\n"
+		"interrupted; - is standard output. 'mlock2mon report' shows it. Losses are kept in\n"
+		"the file, and one that was cut off is used as far as it goes.\n"
+		"\n"
+		"  -n, --no-follow    leave after the history\n"
+		"  -f, --for SECONDS  leave after so long\n"
+		"  -s, --since SEQ    begin with the record of that number, 0 for the oldest\n"
+		"  -e, --from-end     leave the history out\n"
+		"  -F, --force        overwrite FILE if it is there\n"
+		"  -d, --device PATH  read from PATH, not from " MLOCK2MON_DEVICE "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"These choose records, in the module:\n"
+		"\n"
+		CHOICES
+		"\n"
+		"Examples:\n"
+		"  mlock2mon record --from-end --for 60 minute.m2m\n"
+		"        What happens in the next minute?\n"
+		"  mlock2mon record --failed failures.m2m\n"
+		"        Collect failures until Ctrl-C.\n",
+		record_main,
+	},
+	{
+		"report", "show a recording, as text, JSON, CSV, a page or a trace",
+		"[--json | --csv | --tracee | --tracee-legacy | --raw | --perfetto |\n"
+		"                        --html] [-o FILE] [--color WHEN] [--since SEQ] [--wall]\n"
+		"                        [CHOICE...] FILE\n"
+		"\n"
+		"Show what 'mlock2mon record' has put into FILE; - is standard input.\n"
+		"\n"
+		"  -j, --json         one JSON object a line\n"
+		"      --csv          a table of values separated by commas\n"
+		"      --tracee       JSON as Tracee's events of these calls have it\n"
+		"      --tracee-legacy  the same as its releases up to 0.24 have it\n"
+		"  -r, --raw          lines as the device has them\n"
+		"      --perfetto     a trace for the Perfetto UI: calls by thread, locked memory and\n"
+		"                     headroom by process\n"
+		"      --html         a page to look at: locked memory over time, how long calls took,\n"
+		"                     failures by their reasons\n"
+		"  -o, --output FILE  write to FILE, which is there only when it is complete\n"
+		"      --color WHEN   colours: auto (on a terminal), always or never\n"
+		"  -s, --since SEQ    begin with the record of that number\n"
+		"  -w, --wall         local time instead of seconds since boot\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"These choose records, which must pass all of them:\n"
+		"\n"
+		CHOICES
+		"\n"
+		"Examples:\n"
+		"  mlock2mon report --failed --wall minute.m2m\n"
+		"        What failed, and when?\n"
+		"  mlock2mon report --html -o minute.html minute.m2m\n"
+		"        One file to open in a browser, or to send.\n",
+		report_main,
+	},
 };
 
 static int help(void)
