@@ -21,7 +21,8 @@ $(KDIR)/Makefile:
 
 tool: $(TOOL) ## build the command mlock2mon alone
 
-$(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h mlock2mon.h
+$(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h tools/page.html \
+	mlock2mon.h
 	$(CC) $(CFLAGS) -Wall -Wextra -I. $(filter %.c %.a,$^) -o $@
 
 lib: $(LIB) ## build libmlock2mon.a alone

@@ -8,11 +8,11 @@ usage() {
 	cat <<-END
 	Usage: make check     [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
 	       make check-all [LEVEL=smoke] [MINUTES=N] [TESTS=...] [KERNELS=...] [...]
-	Checks the sources (lint), the model of the ring (model) and what the module adds to
-	calls (cost), builds and runs the unit tests and the tests in guests for each kernel
-	of selftests/kernels. TESTS selects by a shell pattern that is matched against the
-	names, with anything around it (lint, model, cost, unit-*, selftests/tests/*);
-	KERNELS by name. FLOOD_SECONDS is how
+	Checks the sources (lint), the model of the ring (model), what the module adds to
+	calls (cost) and the pictures of the command (page), builds and runs the unit tests
+	and the tests in guests for each kernel of selftests/kernels. TESTS selects by a shell
+	pattern that is matched against the names, with anything around it (lint, model, cost,
+	page, unit-*, selftests/tests/*); KERNELS by name. FLOOD_SECONDS is how
 	long 42-flood floods each ring (20, at most 60). Logs: build/KERNEL/log. The last
 	line is the sum.
 
@@ -130,6 +130,13 @@ model() {
 	run_here "$1" model "$tree/selftests/enter.sh" "$1" selftests/model.sh || true
 }
 
+# page: the pictures of mlock2mon report, in a browser.
+page() {
+	wanted page || return 0
+	run_here "$1" page "$tree/selftests/enter.sh" --root browser "$1" \
+		selftests/page.sh || true
+}
+
 # cost: of calls, on one kernel.
 cost() {
 	wanted cost || return 0
@@ -224,7 +231,8 @@ check_built() {
 
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
-	[[ $kernel != "$(default_kernel)" ]] || { cost "$kernel"; lint "$kernel"; model "$kernel"; } &
+	[[ $kernel != "$(default_kernel)" ]] ||
+		{ cost "$kernel"; lint "$kernel"; model "$kernel"; page "$kernel"; } &
 	units "$kernel"
 	guests "$kernel"
 	wait
@@ -299,7 +307,7 @@ finish() {
 anything_wanted() {
 	local file
 
-	if wanted lint || wanted model || wanted cost; then
+	if wanted lint || wanted model || wanted cost || wanted page; then
 		return 0
 	fi
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do

@@ -25,7 +25,7 @@ mount_kernel() {
 		mount -o remount,bind,ro "$1/mnt"
 		facts=(KDIR=/mnt/build VMLINUZ=/mnt/vmlinuz)
 		[[ ! -e $2/env ]] || mapfile -t -O 2 facts <"$2/env"
-	else
+	elif [[ -d $1/lib/modules ]]; then
 		kver=$(cd "$1/lib/modules" && echo *)
 		facts=(KVER="$kver" KDIR="/lib/modules/$kver/build" VMLINUZ="/boot/vmlinuz-$kver")
 	fi
@@ -33,7 +33,7 @@ mount_kernel() {
 
 # In the private mount and pid namespace; the kernel undoes it all.
 mount_and_run() {
-	local root=$1 built=$2 name=$3 build=build/$3 facts
+	local root=$1 built=$2 name=$3 build=build/$3 facts=()
 	shift 3
 
 	mount --bind "$root" "$root"

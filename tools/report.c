@@ -53,6 +53,8 @@ static const struct option names[] = {
 	{ "csv",	no_argument,		NULL, SHOW_CSV },
 	{ "tracee",	no_argument,		NULL, SHOW_TRACEE },
 	{ "tracee-legacy", no_argument,		NULL, SHOW_TRACEE_LEGACY },
+	{ "perfetto",	no_argument,		NULL, SHOW_PERFETTO },
+	{ "html",	no_argument,		NULL, SHOW_HTML },
 	{ "color",	required_argument,	NULL, SHOW_COLOR },
 	{ "wall",	no_argument,		NULL, SHOW_WALL },
 	{ "output",	required_argument,	NULL, 'o' },

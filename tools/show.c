@@ -7,6 +7,8 @@
 
 #include "column.h"
 #include "libmlock2mon.h"
+#include "page.h"
+#include "perfetto.h"
 #include "record.h"
 #include "show.h"
 
@@ -90,6 +92,9 @@ static const struct show_form forms[] = {
 	{ SHOW_CSV, .begin = csv_begin, .record = csv_record },
 	{ SHOW_TRACEE, .record = tracee_record },
 	{ SHOW_TRACEE_LEGACY, .record = tracee_legacy_record },
+	{ SHOW_PERFETTO, .binary = true, .begin = perfetto_begin, .record = perfetto_record },
+	{ SHOW_HTML, .binary = true, .begin = page_begin, .survey = page_survey,
+	  .record = page_record, .end = page_end },
 };
 
 bool show_is_text(const struct show *show)
