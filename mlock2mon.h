@@ -13,7 +13,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define MLOCK2MON_VERSION	"0.2.0"
+#define MLOCK2MON_VERSION	"0.3.0"
 #define MLOCK2MON_DEVICE	"/dev/mlock2mon"
 #define MLOCK2MON_PROC		"/proc/mlock2mon"
 

@@ -137,7 +137,16 @@ device_last() {
 		tail -n 1) == mlmon_chardev_init ]]
 }
 
-plan 10
+# What is new in this version is told at the top.
+version_is_new() {
+	local version
+
+	version=$(sed -n 's/^#define MLOCK2MON_VERSION.*"\(.*\)"/\1/p' mlock2mon.h)
+	[[ $version && $(head -n 1 CHANGES) == "$version" ]] ||
+		{ echo "mlock2mon.h: $version, CHANGES: $(head -n 1 CHANGES)"; return 1; }
+}
+
+plan 11
 check "sparse has nothing to say" sparse_silent
 check "shellcheck has nothing to say" shellcheck_silent
 check "kernel-doc has nothing to say" kernel_doc_silent
@@ -148,3 +157,4 @@ check "every barrier of the module has a label" barriers_labelled
 check "the model of the ring has the labels of ring.c" model_labels
 check "every file names its licence" spdx_present
 check "the device appears when nothing can fail any more" device_last
+check "CHANGES begins with the version of mlock2mon.h" version_is_new
