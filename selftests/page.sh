@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The pictures of `mlock2mon report`: its page in a real browser, without a window, and its
-# trace. Runs in the chroot `browser`, prints TAP, and leaves screenshots in
+# trace; and all forms of a recording that means harm, under the sanitizers. Runs in the chroot `browser`, prints TAP, and leaves screenshots in
 # $BUILD/page.
 # shellcheck disable=SC2016 # programs of awk, and of the page
 . "${SRC:?}/selftests/lib.sh"
@@ -14,7 +14,37 @@ session=
 
 build() {
 	make -s -C "$SRC" TOOL="$BUILD/mlock2mon" CFLAGS='-O2 -g -Werror' tool &&
+		make -s -C "$SRC" TOOL="$BUILD/san/mlock2mon" tool \
+			CFLAGS='-O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' &&
 		make -s -C "$SRC/selftests" BIN="$BUILD" "$BUILD/recording"
+}
+
+# harmless SEED: no form of such a recording ends otherwise than by saying what is wrong.
+harmless() {
+	local form file=$work/hostile status bad=0
+
+	recording 40 hostile "$1" >"$file" || return
+	for form in --color=never "--raw --call mlock" "--json --near 4" --csv --tracee \
+		--tracee-legacy --perfetto --html; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		"$BUILD/san/mlock2mon" report $form "$file" >"$work/out" 2>"$work/err" || status=$?
+		if [[ $status -gt 1 ]] || ! grep -q 'is damaged' "$work/err"; then
+			echo "$form: $status: $(head -n 5 "$work/err")"
+			bad=1
+		fi
+		case $form in
+		--json* | --tracee*) jq -c . "$work/out" >"$work/objects" ;;
+		*) continue ;;
+		esac || bad=1
+		is_same_count || bad=1
+	done
+	return $bad
+}
+
+# is_same_count: of lines and of objects in them.
+is_same_count() {
+	[[ $(wc -l <"$work/out") -eq $(wc -l <"$work/objects") ]] || { echo "lines are no objects"; return 1; }
 }
 
 # ask PATH [JSON]: of the browser, the value it answers with; by POST if there is JSON.
@@ -98,8 +128,8 @@ shows() {
 
 BUILD=$BUILD/page
 PATH=$BUILD:$PATH
-mkdir -p "$BUILD"
-plan 30
+mkdir -p "$BUILD/san"
+plan 33
 said=$(build 2>&1) || bail "build: $said"
 trap stop_browser EXIT
 recording $records lost >"$work/recording" || bail "recording"
@@ -157,3 +187,7 @@ mlock2mon report --perfetto "$work/recording" >"$work/trace" 2>/dev/null
 protoc --decode_raw <"$work/trace" >"$work/decoded" || bail "protoc: no protobuf"
 is "$(grep -c '^    9: 1$' "$work/decoded") $(grep -c '^    9: 2$' "$work/decoded")" \
 	"$(of_csv '$c["call"] { n++ } END { print n, n }')" "the trace has a slice for each call"
+
+for seed in 1 2 3; do
+	check "a hostile recording does no harm, by chance $seed" harmless $seed
+done

@@ -3,10 +3,12 @@
  * recording: writes a recording to stdout, as mlock2mon record would, of a day in the
  * life of a machine that is made up, but always the same.
  *
- *	recording RECORDS [lost]
+ *	recording RECORDS [lost | hostile SEED]
  *
  * Twelve programs, some with names that are none, lock and unlock; each fails in a way
- * of its own. With lost, every thousandth record is a loss.
+ * of its own. With lost, every thousandth record is a loss. With hostile, header and
+ * checksums are right and all else is what chance makes it: nobody but the writer of the
+ * file has seen to it that a name ends, or that a number is one that there is.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -153,6 +155,87 @@ static void write_records(uint64_t records, bool lost)
 	}
 }
 
+/* --- what no machine would record --- */
+
+static void fill_any(void *bytes, size_t size)
+{
+	uint8_t *byte = bytes;
+	size_t i;
+
+	/* Zeroes, ones and small numbers are what limits are near. */
+	for (i = 0; i < size; i++)
+		byte[i] = any(3) ? any(256) : any(2) ? 0 : 0xff;
+}
+
+static void any_records(char *payload, size_t nr)
+{
+	struct mlock2mon_record rec;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		fill_any(&rec, sizeof(rec));
+		if (any(2))
+			rec.call = any(MLOCK2MON_NR_CALLS + 1);
+		if (any(2))
+			rec.why = any(MLOCK2MON_NR_WHYS + 1);
+		if (any(2))
+			rec.ret = -(int64_t)any(5000);
+		if (any(2))
+			rec.pid = any(4);
+		memcpy(payload + i * sizeof(rec), &rec, sizeof(rec));
+	}
+}
+
+static void any_origin(char *payload, size_t size)
+{
+	struct capture_origin *origin = (struct capture_origin *)payload;
+
+	fill_any(payload, size);
+	origin->pid = any(4);
+	if (any(2))
+		origin->executable_len = any(2) ? size - sizeof(*origin) : 16;
+	if (any(2))
+		strcpy(origin->container, "\"},\"forged\":{\"a\":\"");
+}
+
+static bool any_block(void)
+{
+	enum capture_kind kind = any(3) ? CAPTURE_RECORDS : any(4);
+	size_t length = 8 * any(1000);
+	uint64_t to = writer.from;
+
+	if (kind == CAPTURE_END)
+		kind = CAPTURE_ORIGIN;
+	fill_any(writer.payload, length);
+	if (kind == CAPTURE_RECORDS)
+		any_records(writer.payload, length / sizeof(struct mlock2mon_record));
+	if (kind == CAPTURE_ORIGIN && length > sizeof(struct capture_origin))
+		any_origin(writer.payload, length);
+	if (any(8))
+		to += any(1000);
+	else
+		to = any(2) ? ~0ULL - any(100) : any(100);
+	return write_block(&writer, kind, writer.payload, length, to);
+}
+
+static int write_hostile(struct capture_header *header, uint64_t blocks)
+{
+	struct capture_end end;
+
+	fill_any(header->hostname, sizeof(header->hostname));
+	fill_any(header->release, sizeof(header->release));
+	header->boot_ns = any(2) ? INT64_MIN + any(10) : INT64_MAX - any(10);
+	header->filter.fields = any(2);
+	if (!capture_begin(&writer, header))
+		return 1;
+	while (blocks--) {
+		if (!any_block())
+			return 1;
+	}
+	fill_any(&end, sizeof(end));
+	return !write_block(&writer, CAPTURE_END, &end, sizeof(end), writer.from);
+}
+
 int main(int argc, char **argv)
 {
 	struct capture_header header = {
@@ -167,12 +250,16 @@ int main(int argc, char **argv)
 	struct capture_end end;
 
 	if (argc < 2 || atoll(argv[1]) < 1) {
-		fprintf(stderr, "Usage: recording RECORDS [lost]\n");
+		fprintf(stderr, "Usage: recording RECORDS [lost | hostile SEED]\n");
 		return 2;
 	}
 	memset(origin.container, 'c', 64);
 	writer.file = stdout;
 	writer.next = 1;
+	if (argc > 3) {
+		seed = atoll(argv[3]);
+		return write_hostile(&header, atoll(argv[1]));
+	}
 	if (!capture_begin(&writer, &header) || !capture_add_origin(&writer, &origin))
 		return 1;
 	write_records(atoll(argv[1]), argc > 2);

@@ -19,6 +19,7 @@
 
 #define RECORDS	600	/* in blocks of 100 */
 #define HEAD	sizeof(struct capture_header)
+#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BLOCK	(sizeof(struct capture_block) + 100 * sizeof(struct mlock2mon_record))
 
 static char *file;
@@ -258,7 +259,7 @@ static void a_process_is_known_from_the_file(void **state)
 {
 	static struct capture_writer writer;
 	static struct origins origins;
-	struct origin origin = { .pid = 77, .start_ns = 5, .comm = "x", .container = "abc",
+	struct origin origin = { .pid = 77, .start_ns = 5, .comm = "x", .container = HEX64,
 				 .executable = "/usr/bin/x" };
 	struct mlock2mon_record rec = record_of(9), other = record_of(9);
 	struct capture_header header = { 0 };
@@ -280,7 +281,7 @@ static void a_process_is_known_from_the_file(void **state)
 	assert_true(capture_next(&reader, &rec));
 	found = origin_find(&origins, &rec);
 	assert_string_equal(found->executable, "/usr/bin/x");
-	assert_string_equal(found->container, "abc");
+	assert_string_equal(found->container, HEX64);
 	other.pid++;
 	assert_null(origin_find(&origins, &other));
 	assert_true(capture_rewind(&reader));
@@ -291,6 +292,43 @@ static void a_process_is_known_from_the_file(void **state)
 	capture_close(&reader);
 	fclose(in);
 	free(bytes);
+}
+
+/* Forms write it as it is. */
+static void a_container_is_an_id_or_nothing(void **state)
+{
+	static const char *const container[] = { "\"},{\"a\":\"", "abc", HEX64 "\"", "" };
+	static struct capture_writer writer;
+	static struct origins origins;
+	struct mlock2mon_record rec = record_of(9);
+	struct capture_header header = { 0 };
+	struct capture_reader reader;
+	char *bytes;
+	size_t size, i;
+	FILE *in;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(container); i++) {
+		struct capture_origin origin = { .pid = 77, .start_ns = 5, .comm = "x" };
+
+		memcpy(origin.container, container[i], strlen(container[i]));
+		memset(&writer, 0, sizeof(writer));
+		writer.file = open_memstream(&bytes, &size);
+		writer.next = 9;
+		assert_true(capture_begin(&writer, &header) &&
+			    write_block(&writer, CAPTURE_ORIGIN, &origin, sizeof(origin), 9) &&
+			    capture_add(&writer, &rec) && capture_flush(&writer, 10));
+		fclose(writer.file);
+		in = fmemopen(bytes, size, "r");
+		assert_null(capture_open(&reader, in));
+		reader.origins = &origins;
+		assert_true(capture_next(&reader, &rec));
+		assert_string_equal(origin_find(&origins, &rec)->container, "");
+		origin_free(&origins);
+		capture_close(&reader);
+		fclose(in);
+		free(bytes);
+	}
 }
 
 int main(void)
@@ -304,6 +342,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_recording_is_refused),
 		cmocka_unit_test(noise_does_no_harm),
 		cmocka_unit_test(a_process_is_known_from_the_file),
+		cmocka_unit_test(a_container_is_an_id_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, write_recording, free_recording);

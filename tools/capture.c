@@ -283,7 +283,9 @@ static void take_origin(struct capture_reader *reader, const struct capture_bloc
 	origin.start_ns = head.start_ns;
 	origin.pid = head.pid;
 	memcpy(origin.comm, head.comm, sizeof(origin.comm));
-	memcpy(origin.container, head.container, sizeof(origin.container) - 1);
+	/* Forms write an id as it is, so nothing else may be taken for one. */
+	head.container[sizeof(head.container) - 1] = '\0';
+	origin_container(head.container, origin.container);
 	origin.executable = head.executable_len ? path : NULL;
 	origin_put(reader->origins, &origin);
 }

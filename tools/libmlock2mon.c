@@ -345,10 +345,14 @@ int mlock2mon_set_filter(struct mlock2mon *reader, const struct mlock2mon_filter
 
 int mlock2mon_match(const struct mlock2mon_filter *filter, struct mlock2mon_record *rec)
 {
-	if (mlmon_filter_valid(filter))
-		return mlmon_filter_pass(filter, rec);
-	errno = EINVAL;
-	return -1;
+	if (!mlmon_filter_valid(filter)) {
+		errno = EINVAL;
+		return -1;
+	}
+	/* The kernel has no such calls, but what was kept in a file may have them. */
+	if (filter->calls && rec->call >= MLOCK2MON_NR_CALLS)
+		return 0;
+	return mlmon_filter_pass(filter, rec);
 }
 
 int mlock2mon_set_watermark(struct mlock2mon *reader, uint32_t records)

@@ -94,7 +94,8 @@ static struct process *find_process(const struct mlock2mon_record *rec)
 
 	if (!page.process)
 		page.process = calloc(PROCESSES_MAX, sizeof(*page.process));
-	if (!page.process)
+	/* No process has the number 0; here it marks a place that is free. */
+	if (!page.process || !rec->pid)
 		return NULL;
 	for (p = &page.process[i]; p->pid; p = &page.process[i]) {
 		if (p->pid == rec->pid && p->start_ns == rec->leader_start_ns)
@@ -147,10 +148,11 @@ static void example_of(struct reason *reason, const struct mlock2mon_record *rec
 
 static void count_failure(struct process *p, const struct mlock2mon_record *rec)
 {
-	struct reason *reason = &page.reason[rec->why];
+	struct reason *reason;
 
 	if (rec->ret >= 0 || rec->why >= MLOCK2MON_NR_WHYS)
 		return;
+	reason = &page.reason[rec->why];
 	page.failures += times(rec);
 	reason->failures += times(rec);
 	reason->of_call[rec->call] += times(rec);
