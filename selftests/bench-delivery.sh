@@ -258,7 +258,7 @@ measure() {
 }
 
 cat >>"$OUT/notes" <<-END
-	Instructions that a reader spends on each record of an mlock2() call, kernel and user space, under QEMU -icount: processor time of its processes with $many records less that with $few, by the difference. The records wait when the reader begins: each takes as much at once as it likes. Each run gave every record.
+	Instructions that a reader spends on each record of an mlock2() call, kernel and user space, under QEMU -icount: processor time of its processes with many records less that with $few, by the difference in records. The records wait when the reader begins: each takes as much at once as it likes. Each run gave every record.
 END
 make_hold
 for ((round = 1; round <= rounds; round++)); do
