@@ -2,6 +2,12 @@
 /*
  * One call, from its entry to its record: the facts, what it did to the locked
  * memory, and the reason of its result.
+ *
+ * Ordering, by label:
+ *   enter:A / observe:A  a call is counted before it changes locked memory, against
+ *                        locked memory read before it is asked who was counted
+ *   enter:A / leave:A    locked memory as the call left it, before it is no longer
+ *                        inside, against one counted, and alone, before it reads it
  */
 #include <linux/hash.h>
 #include <linux/kprobes.h>
@@ -45,27 +51,32 @@ static __always_inline void overlap_enter(struct mlmon_pending *pending, struct 
 	if (likely(atomic_read(&mm->mm_users) <= 1))
 		return;
 	place = hash_ptr(mm, OVERLAP_BITS);
+	/* enter:A, pairs with observe:A and leave:A; a full barrier */
 	after = atomic64_add_return(OVERLAP_BEGIN, &overlap[place]);
 	pending->flight.overlap = place + 1;
 	pending->generation = after >> 32;
 	pending->racy = (u32)after > 1;
 }
 
-/* Did another call on the mm overlap with this one, so far? */
+/*
+ * Did another call on the mm overlap with this one, so far? Asked after locked memory was
+ * read, so that whoever changed what was seen there is among them.
+ */
 static __always_inline bool overlapped(const struct mlmon_pending *pending)
 {
 	u64 now;
 
 	if (!pending->flight.overlap)
 		return false;
+	smp_rmb();			/* observe:A, pairs with enter:A */
 	now = atomic64_read(&overlap[pending->flight.overlap - 1]);
 	return pending->racy || (u32)(now >> 32) != pending->generation;
 }
 
 static __always_inline void overlap_leave(const struct mlmon_flight *flight)
 {
-	if (flight->overlap)
-		atomic64_dec(&overlap[flight->overlap - 1]);
+	if (flight->overlap)		/* leave:A, pairs with enter:A */
+		atomic64_dec_return_release(&overlap[flight->overlap - 1]);
 }
 
 /* ---- entry ------------------------------------------------------------------------------ */
@@ -335,10 +346,10 @@ static void emit_unless_repeated(const struct mlmon_pending *pending, struct mlm
 static __always_inline void observe(const struct mlmon_pending *pending,
 				    struct mlmon_result *result)
 {
-	result->racy = overlapped(pending);
-	overlap_leave(&pending->flight);
 	result->change.before = pending->before;
 	result->change.after = READ_ONCE(current->mm->locked_vm);
+	result->racy = overlapped(pending);
+	overlap_leave(&pending->flight);
 	result->change.delta = result->change.after - result->change.before;
 }
 
@@ -354,6 +365,8 @@ static bool settle(struct mlmon_pending *pending, struct mlmon_result *result)
 	result->racy = overlapped(pending);
 	mlmon_ledger_settle(bucket, current->mm, result->racy, change);
 	mlmon_ledger_unlock(bucket);
+	/* What those did who came since may be in what the ledger gave to this call. */
+	result->racy = overlapped(pending);
 	overlap_leave(&pending->flight);
 
 	if (change->strange && !pending->account)

@@ -6,6 +6,8 @@
  *				thread locks a page again and again, another maps
  *				and unmaps locked memory, which is no call of the
  *				family. Prints `failed N`, all for the limit.
+ *	shared pair SECONDS	two threads, each of which locks and unlocks a page of
+ *				its own again and again.
  *	shared changed		locks as root, becomes somebody else with another
  *				name, and stays inside mlock2 until killed. Prints
  *				`inside` when it is there.
@@ -73,6 +75,34 @@ static int limit(int seconds)
 	return failed ? 0 : 1;
 }
 
+static void *lock_and_unlock(void *page)
+{
+	while (!atomic_load(&done)) {
+		need(!syscall(SYS_mlock2, page, PAGE, 0), "lock a page");
+		munlock(page, PAGE);
+	}
+	return page;
+}
+
+static int pair(int seconds)
+{
+	pthread_t thread[2];
+	void *page;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		page = map_page(0);
+		need(page != MAP_FAILED, "map memory");
+		errno = pthread_create(&thread[i], NULL, lock_and_unlock, page);
+		need(!errno, "start a thread");
+	}
+	sleep(seconds);
+	atomic_store(&done, true);
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	return 0;
+}
+
 static int make_waiting(char *page)
 {
 	struct uffdio_register reg = {
@@ -121,6 +151,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "limit"))
 		return limit(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "pair"))
+		return pair(atoi(argv[2]));
 	if (argc == 2 && !strcmp(argv[1], "changed"))
 		return changed();
 	return 2;

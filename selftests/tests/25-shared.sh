@@ -25,7 +25,7 @@ live() {
 	stat_of probes.live
 }
 
-plan 10
+plan 12
 
 load ring_records=524288
 said=$(shared limit 2) || bail "shared limit: $said"
@@ -38,6 +38,14 @@ is "$(grep ' ret=-12 ' <<<"$log" | grep -v ' likely=1' | head -n 3)" "" \
 	"no reason is certain while another thread changes the same mm"
 is "$(grep ' why=already' <<<"$log" | grep -v ' likely=1' | head -n 3)" "" \
 	"nor is it certain that nothing changed"
+
+unload
+load ring_records=524288
+shared pair 5 || bail "shared pair: $?"
+events | grep 'comm="shared"' | grep -v ' racy=1' >/tmp/alone
+check "calls are alone at times while two threads call all the time" test -s /tmp/alone
+is "$(awk '/ call=mlock2 / && !/ delta_kb=4 / || / call=munlock / && !/ delta_kb=-4 /' /tmp/alone | head -n 3)" \
+	"" "what a call did that was alone is what it says"
 
 mkfifo /tmp/inside
 shared changed >/tmp/inside &
