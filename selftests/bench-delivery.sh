@@ -116,11 +116,11 @@ is_ready() {
 	done
 }
 
-# awake PID: what all threads of it and of those that it started have spent so far.
+# awake PID...: what all threads of them and of those that they started have spent so far.
 awake() {
 	local pid
 
-	for pid in $(family "$1"); do
+	for pid in $(family "$@" | sort -u); do
 		cat "/proc/$pid"/task/*/schedstat
 	done | awk '{ sum += $1 } END { printf "%d\n", sum }'
 }
@@ -209,14 +209,14 @@ bpf_trace() {
 
 # lttng_record: what its daemons spend to bring the events to a file.
 lttng_record() {
-	local before daemon
+	local before daemons
 
 	start_lttng "$work/lttng" || return
-	daemon=$(pidof lttng-sessiond)
-	before=$(awake "$daemon")
+	read -ra daemons < <(pidof lttng-sessiond)
+	before=$(awake "${daemons[@]}")
 	deliver call "$calls"
 	stop_lttng || return
-	echo $(($(awake "$daemon") - before)) >"$work/spent"
+	echo $(($(awake "${daemons[@]}") - before)) >"$work/spent"
 	babeltrace2 "$work/lttng" >"$work/text"
 	equal "$(grep -cE "$lttng_exit" "$work/text")" "$calls" records
 }
