@@ -112,3 +112,19 @@ log_since() {
 as_user() {
 	setpriv --reuid=user --regid=user --clear-groups "$@"
 }
+
+# with_number PID COMMAND...: start it as that process, behind us. $numbered: its number.
+with_number() {
+	local wanted=$1 try
+	shift
+
+	for ((try = 0; try < 20; try++)); do
+		echo $((wanted - 1)) >/proc/sys/kernel/ns_last_pid
+		"$@" &
+		numbered=$!
+		[[ $numbered -ne $wanted ]] || return 0
+		kill "$numbered"
+		wait "$numbered" || true
+	done
+	return 1
+}

@@ -148,6 +148,47 @@ static const struct command commands[] = {
 		"        One file to open in a browser, or to send.\n",
 		report_main,
 	},
+	{
+		"explain", "why memory could not be locked, and what to change",
+		"[-a] [--device PATH] [PID | -- COMMAND [ARGUMENT...]]\n"
+		"\n"
+		"Tell in plain words why calls failed or what they cost, and what to change: the\n"
+		"commands for the world the process runs in. Of one process; of a command, which is\n"
+		"run for it; or of the last ten processes of which a call failed.\n"
+		"\n"
+		"  -a, --all          of all processes of which a call failed\n"
+		"  -d, --device PATH  read from PATH, not from " MLOCK2MON_DEVICE "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon explain\n"
+		"        What went wrong lately?\n"
+		"  mlock2mon explain $(pidof chronyd)\n"
+		"        Of this process.\n"
+		"  mlock2mon explain -- su user -c 'gpg --list-keys'\n"
+		"        Run it, children included, and explain what it did.\n",
+		explain_main,
+	},
+	{
+		"run", "run a command and account for its locked memory",
+		"[-b] [--output FILE] [--device PATH] [--] COMMAND [ARGUMENT...]\n"
+		"\n"
+		"Run a command, and when it has ended tell on standard error what it and its children\n"
+		"did with locked memory, and explain it. The exit status is that of the command, or\n"
+		"128 and the number of the signal that killed it.\n"
+		"\n"
+		"  -b, --brief        the tables only, no explanations\n"
+		"  -o, --output FILE  write to FILE, not to standard error\n"
+		"  -d, --device PATH  read from PATH, not from " MLOCK2MON_DEVICE "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon run gpg --list-keys\n"
+		"        What does it lock?\n"
+		"  mlock2mon run -o /tmp/account make test\n"
+		"        Of all processes of a test.\n",
+		run_main,
+	},
 };
 
 static int help(void)

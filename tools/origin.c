@@ -169,6 +169,14 @@ static bool started_at(const char *stat, uint64_t start_ns)
 	return p && strtoull(p, NULL, 10) == start_ns / tick_ns;
 }
 
+/* Is it the process that started then, and not another that has got its number? */
+bool origin_alive(const char *proc, uint32_t pid, uint64_t start_ns)
+{
+	char buf[FILE_MAX];
+
+	return read_file(proc, pid, "stat", buf) && started_at(buf, start_ns);
+}
+
 /*
  * That it is this process is looked at last: if it is there then, it was all the time.
  */
@@ -179,7 +187,7 @@ static void look(const char *proc, struct origin *origin, char executable[ORIGIN
 	origin->executable = read_executable(proc, origin->pid, executable);
 	if (read_file(proc, origin->pid, "cgroup", buf))
 		origin_container(buf, origin->container);
-	if (read_file(proc, origin->pid, "stat", buf) && started_at(buf, origin->start_ns))
+	if (origin_alive(proc, origin->pid, origin->start_ns))
 		return;
 	origin->executable = NULL;
 	origin->container[0] = '\0';

@@ -33,6 +33,7 @@ const struct origin *origin_find(struct origins *all, const struct mlock2mon_rec
 void origin_put(struct origins *all, const struct origin *origin);
 void origin_free(struct origins *all);
 
+bool origin_alive(const char *proc, uint32_t pid, uint64_t start_ns);
 bool origin_container(const char *cgroup, char id[ORIGIN_CONTAINER_LEN]);
 
 #endif

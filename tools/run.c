@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/* mlock2mon run: a command, and then what it and its children did with locked memory. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+#include "libmlock2mon.h"
+#include "text.h"
+#include "tool.h"
+#include "watch.h"
+
+struct options {
+	const char	*path;
+	const char	*output;	/* NULL: standard error */
+	bool		brief;
+	char		**command;
+};
+
+/* --- the account --- */
+
+static void call_row(FILE *out, unsigned int call, const struct call_sum *sum, uint64_t all_ns)
+{
+	char total[TEXT_SIZE_MAX], each[TEXT_SIZE_MAX], most[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
+
+	fprintf(out, "%6.2f %9s %9s %9s %8" PRIu64 " %8" PRIu64 " %8s %s\n",
+		all_ns ? 100.0 * sum->total_ns / all_ns : 0.0,
+		duration_text(sum->total_ns, total),
+		duration_text(sum->total_ns / sum->calls, each),
+		duration_text(sum->max_ns, most), sum->calls, sum->failures,
+		size_text(sum->bytes, size), mlock2mon_call_name(call));
+}
+
+/* Most time first, as strace -c has it. */
+static void call_table(FILE *out, const struct watch *w)
+{
+	bool shown[MLOCK2MON_NR_CALLS] = { false };
+	uint64_t all_ns = 0;
+	unsigned int i, n;
+
+	for (i = 0; i < MLOCK2MON_NR_CALLS; i++)
+		all_ns += w->call[i].total_ns;
+	fprintf(out, "%6s %9s %9s %9s %8s %8s %8s %s\n", "% TIME", "TIME", "EACH", "LONGEST",
+		"CALLS",
+		"FAILED", "SIZE", "CALL");
+	for (n = 0; n < MLOCK2MON_NR_CALLS; n++) {
+		unsigned int most = MLOCK2MON_NR_CALLS;
+
+		for (i = 0; i < MLOCK2MON_NR_CALLS; i++) {
+			if (!shown[i] && w->call[i].calls &&
+			    (most == MLOCK2MON_NR_CALLS ||
+			     w->call[i].total_ns > w->call[most].total_ns))
+				most = i;
+		}
+		if (most == MLOCK2MON_NR_CALLS)
+			return;
+		shown[most] = true;
+		call_row(out, most, &w->call[most], all_ns);
+	}
+}
+
+static void process_table(FILE *out, const struct watch *w)
+{
+	char peak[TEXT_SIZE_MAX], took[TEXT_SIZE_MAX];
+	size_t i;
+
+	fprintf(out, "\n%8s %-16s %8s %8s %8s %9s\n", "PID", "PROCESS", "PEAK", "CALLS", "FAILED",
+		"TIME");
+	for (i = 0; i < w->stories.nr; i++) {
+		const struct story *s = &w->stories.story[i];
+
+		fprintf(out, "%8u ", s->pid);
+		plain_column(out, span_of(s->last.comm), 16);
+		fprintf(out, "%8s %8" PRIu64 " %8" PRIu64 " %9s\n", size_text(s->peak, peak),
+			s->calls,
+			s->failures, duration_text(s->total_ns, took));
+	}
+}
+
+static void account(FILE *out, const struct watch *w, bool brief)
+{
+	char took[TEXT_SIZE_MAX];
+
+	fputs("\nmlock2mon: ", out);
+	plain_string(out, span_of(w->command[0]));
+	fprintf(out, " took %s\n", duration_text(w->took_ns, took));
+	if (w->stories.nr) {
+		putc('\n', out);
+		call_table(out, w);
+		process_table(out, w);
+		putc('\n', out);
+	}
+	if (!brief || !w->stories.nr)
+		explain_watch(out, w);
+	if (w->stories.forgotten)
+		fprintf(out, "\n%" PRIu64 " older processes have no row: the first table counts "
+			"them.\n", w->stories.forgotten);
+	if (!w->family.exact)
+		fputs("\nNot every fork was told by the kernel: children of children may be "
+		      "missing.\n",
+		      out);
+	if (w->stories.lost)
+		fprintf(out, "\n%" PRIu64 " records were lost: load the module with a larger "
+			"ring_records.\n", w->stories.lost);
+}
+
+static bool write_account(const struct watch *w, const struct options *opt)
+{
+	FILE *out = opt->output ? fopen(opt->output, "we") : stderr;
+	bool ok;
+
+	if (!out) {
+		fprintf(stderr, "mlock2mon: cannot write %s: %s\n", opt->output, strerror(errno));
+		return false;
+	}
+	account(out, w, opt->brief);
+	ok = !ferror(out);
+	if (out != stderr)
+		ok = !fclose(out) && ok;
+	if (!ok)
+		fprintf(stderr, "mlock2mon: cannot write %s: %s\n",
+			opt->output ? opt->output : "the account", strerror(errno));
+	return ok;
+}
+
+/* --- options --- */
+
+static bool parse_options(struct options *opt, int argc, char **argv, bool *help)
+{
+	static const struct option names[] = {
+		{ "brief",	no_argument,		NULL, 'b' },
+		{ "output",	required_argument,	NULL, 'o' },
+		{ "device",	required_argument,	NULL, 'd' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+bo:d:h", names, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			opt->brief = true;
+			break;
+		case 'o':
+			opt->output = optarg;
+			break;
+		case 'd':
+			opt->path = optarg;
+			break;
+		case 'h':
+			*help = true;
+			return true;
+		default:
+			return false;
+		}
+	}
+	opt->command = argv + optind;
+	if (optind < argc)
+		return true;
+	fprintf(stderr, "mlock2mon: a command is needed\n");
+	return false;
+}
+
+int run_main(const struct command *self, int argc, char **argv)
+{
+	struct options opt = { .path = MLOCK2MON_DEVICE };
+	bool help = false;
+	struct watch w;
+	int status;
+
+	if (!parse_options(&opt, argc, argv, &help))
+		return tool_misused(self);
+	if (help)
+		return tool_help(self);
+	status = watch_command(&w, opt.path, opt.command);
+	if (!status)
+		status = write_account(&w, &opt) ? watch_exit_status(&w) : TOOL_FAILED;
+	watch_free(&w);
+	return status;
+}
