@@ -189,6 +189,25 @@ static const struct command commands[] = {
 		"        Of all processes of a test.\n",
 		run_main,
 	},
+	{
+		"doctor", "is the module loaded, complete and able to work?",
+		"[--json] [--root DIR]\n"
+		"\n"
+		"Check the module, its probes, what was missed, what the kernel allows and how it was\n"
+		"built, and say what to do about what is not as it should be. The exit status is 0 if\n"
+		"there is no problem, and 1 if there is one.\n"
+		"\n"
+		"  -j, --json         one JSON object\n"
+		"  -r, --root DIR     look at the files of another machine, copied to DIR\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon doctor\n"
+		"        Is all well?\n"
+		"  mlock2mon doctor --json | jq -r '.checks[] | select(.verdict != \"ok\").advice'\n"
+		"        What is to be done?\n",
+		doctor_main,
+	},
 };
 
 static int help(void)

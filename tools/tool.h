@@ -28,6 +28,7 @@ int record_main(const struct command *self, int argc, char **argv);
 int report_main(const struct command *self, int argc, char **argv);
 int explain_main(const struct command *self, int argc, char **argv);
 int run_main(const struct command *self, int argc, char **argv);
+int doctor_main(const struct command *self, int argc, char **argv);
 int stat_main(const struct command *self, int argc, char **argv);
 
 int tool_help(const struct command *cmd);
