@@ -208,6 +208,25 @@ static const struct command commands[] = {
 		"        What is to be done?\n",
 		doctor_main,
 	},
+	{
+		"metrics", "the counters for Prometheus, by node_exporter",
+		"[--output FILE] [--commands N] [--proc DIR]\n"
+		"\n"
+		"Write the counters in the text format of Prometheus, for the textfile collector of\n"
+		"node_exporter. Labels are names of calls, errors, reasons and probes: some 300 series,\n"
+		"and never more than 1500, whatever happens on the machine.\n"
+		"\n"
+		"  -o, --output FILE  replace FILE at once, so that nobody reads half of it\n"
+		"  -c, --commands N   also the locked memory of the N commands (up to 100) that have\n"
+		"                     most, and of the rest: N + 1 series more\n"
+		"  -p, --proc DIR     read from DIR, not from " MLOCK2MON_PROC "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon metrics -o /var/lib/prometheus/node-exporter/mlock2mon.prom\n"
+		"        From a timer, once a minute.\n",
+		metrics_main,
+	},
 };
 
 static int help(void)
