@@ -17,6 +17,7 @@
 #include "../tools/text.c"
 #include "../tools/event.c"
 #include "../tools/counters.c"
+#include "../tools/facts.c"
 #include "../tools/processes.c"
 #include "../tools/choose.c"
 #include "../tools/libmlock2mon.c"
@@ -619,7 +620,7 @@ static void threads_are_added_up_and_memory_is_not(void **state)
 
 	(void)state;
 	assert_true(read_processes(&all, COLUMNS " mlock2 new\n" ROW_SSH ROW_735 ROW_731));
-	processes_json(out, &all);
+	processes_json(out, &all, BY_PROCESS);
 	fclose(out);
 	assert_string_equal(json, want);
 	free(json);

@@ -27,12 +27,18 @@ static int write_error;	/* the first error of stdout, an errno */
 static const struct command commands[] = {
 	{
 		"stat", "totals, health, and who locks most memory",
-		"[-a] [--json] [--proc DIR]\n"
+		"[-a] [--by WHAT] [--sort KEY] [--watch[=SECONDS]] [--json]\n"
+		"                      [--proc DIR]\n"
 		"\n"
 		"Show what the module has counted since it was loaded, and the processes that\n"
 		"have most memory locked.\n"
 		"\n"
 		"  -a, --all          show every process, not only the first ten\n"
+		"  -b, --by WHAT      a table alone, a row for each task, process, user, cgroup or\n"
+		"                     command\n"
+		"  -s, --sort KEY     most first by locked, peak, calls, failures, time, longest or\n"
+		"                     last (call); or in the order of pid or command\n"
+		"  -w, --watch[=SECONDS]  again every two seconds, or so many\n"
 		"  -j, --json         one JSON object with all of it\n"
 		"  -p, --proc DIR     read stats and tasks in DIR, not in " MLOCK2MON_PROC "\n"
 		"  -h, --help         show this text and leave\n"
@@ -41,7 +47,9 @@ static const struct command commands[] = {
 		"  mlock2mon stat\n"
 		"        Is anything failing, and was everything seen?\n"
 		"  mlock2mon stat --json | jq .mlock2.failures\n"
-		"        One number for a script.\n",
+		"        One number for a script.\n"
+		"  mlock2mon stat --by user --sort failures --watch\n"
+		"        Whose calls fail?\n",
 		stat_main,
 	},
 	{

@@ -5,9 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts.h"
 #include "processes.h"
 #include "record.h"
 #include "text.h"
@@ -92,7 +96,7 @@ static bool read_row(struct process *p, const struct layout *layout, struct span
 	struct span cell[NR_COLUMNS];
 	uint64_t onfault;
 
-	*p = (struct process){ .tasks = 1 };
+	*p = (struct process){ .tasks = 1, .processes = 1 };
 	if (!read_cells(cell, layout, line))
 		return false;
 	p->locked_known = span_u64(cell[LOCKED], &p->locked_kb);
@@ -172,16 +176,11 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/*
- * Add the row @t to its process. Rows are read one after the other: if the
- * memory locked changed meanwhile they differ, and the largest was true once.
- */
-static void merge(struct process *p, struct process *t)
+/* All but memory, which belongs to a process and not to one of its tasks. */
+static void add_up(struct process *p, struct process *t)
 {
-	p->tasks++;
-	p->locked_kb = most(p->locked_kb, t->locked_kb);
+	p->tasks += t->tasks;
 	p->locked_known |= t->locked_known;
-	p->peak_kb = most(p->peak_kb, t->peak_kb);
 	p->onfault |= t->onfault;
 	p->calls += t->calls;
 	p->failures += t->failures;
@@ -202,25 +201,95 @@ static void merge(struct process *p, struct process *t)
 	free(t->comm);
 }
 
-static void merge_tasks(struct processes *all)
+/*
+ * Add the row @t to its process. Rows are read one after the other: if the
+ * memory locked changed meanwhile they differ, and the largest was true once.
+ */
+static void merge(struct process *p, struct process *t)
+{
+	p->locked_kb = most(p->locked_kb, t->locked_kb);
+	p->peak_kb = most(p->peak_kb, t->peak_kb);
+	add_up(p, t);
+}
+
+/* Peaks of processes need not have been at the same time: the sum is a bound. */
+static void merge_process(struct process *p, struct process *t)
+{
+	p->locked_kb += t->locked_kb;
+	p->peak_kb += t->peak_kb;
+	p->processes += t->processes;
+	add_up(p, t);
+}
+
+typedef int (*order)(const void *left, const void *right);
+
+static int by_user(const void *left, const void *right)
+{
+	return compare(((const struct process *)left)->uid, ((const struct process *)right)->uid);
+}
+
+static int by_cgroup(const void *left, const void *right)
+{
+	return compare(((const struct process *)left)->cgroup,
+		       ((const struct process *)right)->cgroup);
+}
+
+static int by_comm(const void *left, const void *right)
+{
+	return strcmp(((const struct process *)left)->comm, ((const struct process *)right)->comm);
+}
+
+static int same_pid(const void *left, const void *right)
+{
+	return compare(((const struct process *)left)->pid, ((const struct process *)right)->pid);
+}
+
+/* Rows that are the @same become one; they are sorted so that such are side by side. */
+static void merge_rows(struct processes *all, order same,
+		       void (*add)(struct process *p, struct process *t))
 {
 	size_t from, to = 0;
 
 	if (!all->nr)
 		return;
-	qsort(all->process, all->nr, sizeof(all->process[0]), by_pid);
 	for (from = 1; from < all->nr; from++) {
-		if (all->process[from].pid == all->process[to].pid)
-			merge(&all->process[to], &all->process[from]);
+		if (!same(&all->process[from], &all->process[to]))
+			add(&all->process[to], &all->process[from]);
 		else
 			all->process[++to] = all->process[from];
 	}
 	all->nr = to + 1;
-	qsort(all->process, all->nr, sizeof(all->process[0]), by_locked);
+}
+
+static void sort_rows(struct processes *all, order by)
+{
+	if (all->nr)
+		qsort(all->process, all->nr, sizeof(all->process[0]), by);
+}
+
+static void group_rows(struct processes *all, enum grouping by)
+{
+	static const order same[] = {
+		[BY_USER] = by_user, [BY_CGROUP] = by_cgroup, [BY_COMMAND] = by_comm,
+	};
+
+	sort_rows(all, by_pid);
+	if (by != BY_TASK)
+		merge_rows(all, same_pid, merge);
+	if (by != BY_TASK && by != BY_PROCESS) {
+		sort_rows(all, same[by]);
+		merge_rows(all, same[by], merge_process);
+	}
+	sort_rows(all, by_locked);
+}
+
+bool processes_read(struct processes *all, FILE *in)
+{
+	return processes_read_by(all, in, BY_PROCESS);
 }
 
 /* False if the table was not understood. The processes must be freed in any case. */
-bool processes_read(struct processes *all, FILE *in)
+bool processes_read_by(struct processes *all, FILE *in, enum grouping by)
 {
 	struct layout layout;
 	char *line = NULL;
@@ -233,7 +302,7 @@ bool processes_read(struct processes *all, FILE *in)
 	     read_header(&layout, (struct span){ line, len - 1 }) && read_rows(all, &layout, in);
 	free(line);
 	if (ok)
-		merge_tasks(all);
+		group_rows(all, by);
 	return ok;
 }
 
@@ -249,6 +318,128 @@ void processes_free(struct processes *all)
 	*all = (struct processes){ 0 };
 }
 
+/* --- names of groupings and orders --- */
+
+static const char *const grouping_name[] = {
+	[BY_PROCESS] = "process", [BY_TASK] = "task", [BY_USER] = "user", [BY_CGROUP] = "cgroup",
+	[BY_COMMAND] = "command",
+};
+
+bool processes_grouping(const char *name, enum grouping *by)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(grouping_name); i++) {
+		if (strcmp(name, grouping_name[i]))
+			continue;
+		*by = i;
+		return true;
+	}
+	return false;
+}
+
+const char *processes_grouping_name(enum grouping by)
+{
+	return grouping_name[by];
+}
+
+/* Most first of the number that is at @offset. */
+static int by_number(const void *left, const void *right, void *offset)
+{
+	uint64_t a, b;
+
+	memcpy(&a, (const char *)left + *(size_t *)offset, sizeof(a));
+	memcpy(&b, (const char *)right + *(size_t *)offset, sizeof(b));
+	return a == b ? by_locked(left, right) : compare(b, a);
+}
+
+/* Most first, but names and numbers of processes in their own order. False: no such key. */
+bool processes_sort(struct processes *all, const char *key)
+{
+	static const struct {
+		const char	*key;
+		order		by;	/* NULL: a number */
+		size_t		offset;
+	} orders[] = {
+		{ "locked", by_locked, 0 },
+		{ "pid", by_pid, 0 },
+		{ "command", by_comm, 0 },
+		{ "peak", NULL, offsetof(struct process, peak_kb) },
+		{ "calls", NULL, offsetof(struct process, calls) },
+		{ "failures", NULL, offsetof(struct process, failures) },
+		{ "time", NULL, offsetof(struct process, total_ns) },
+		{ "longest", NULL, offsetof(struct process, max_ns) },
+		{ "last", NULL, offsetof(struct process, last_ns) },
+	};
+	size_t i, offset;
+
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		if (strcmp(key, orders[i].key))
+			continue;
+		offset = orders[i].offset;
+		if (orders[i].by)
+			sort_rows(all, orders[i].by);
+		else if (all->nr)
+			qsort_r(all->process, all->nr, sizeof(all->process[0]), by_number, &offset);
+		return true;
+	}
+	return false;
+}
+
+/* --- one row --- */
+
+static void user_name(FILE *out, uint64_t uid)
+{
+	struct passwd *user = getpwuid(uid);
+
+	if (user)
+		fputs(user->pw_name, out);
+	else
+		fprintf(out, "%" PRIu64, uid);
+}
+
+/* The name of a group, any bytes. */
+static void group_name(FILE *out, const struct process *p, enum grouping by)
+{
+	char path[PATH_MAX];
+
+	if (by == BY_USER)
+		user_name(out, p->uid);
+	else if (by == BY_CGROUP && cgroup_path(p->cgroup, path, sizeof(path)))
+		fputs(*path ? path : "/", out);
+	else if (by == BY_CGROUP)
+		fprintf(out, "%" PRIu64, p->cgroup);
+}
+
+static void with_name(FILE *out, const struct process *p, enum grouping by,
+		      void (*write)(FILE *out, struct span text))
+{
+	char *name = NULL;
+	size_t len = 0;
+	FILE *text = open_memstream(&name, &len);
+
+	if (!text)
+		return;
+	group_name(text, p, by);
+	fclose(text);
+	write(out, (struct span){ name, len });
+	free(name);
+}
+
+static void write_plain_name(FILE *out, struct span text)
+{
+	plain_string(out, text);
+}
+
+/* As people are to see it. */
+void processes_row_name(FILE *out, const struct process *p, enum grouping by)
+{
+	if (by == BY_USER || by == BY_CGROUP)
+		with_name(out, p, by, write_plain_name);
+	else
+		plain_escaped(out, span_of(p->comm));
+}
+
 static void json_number(FILE *out, const char *key, uint64_t value)
 {
 	fprintf(out, ",\"%s\":%" PRIu64, key, value);
@@ -259,13 +450,35 @@ static void json_time(FILE *out, const char *key, uint64_t ns)
 	fprintf(out, ",\"%s\":%" PRIu64 ".%09u", key, ns / NS_PER_S, (unsigned int)(ns % NS_PER_S));
 }
 
-static void process_json(FILE *out, const struct process *p)
+/* What tells one row from another. */
+static void json_key(FILE *out, const struct process *p, enum grouping by)
 {
-	fprintf(out, "{\"pid\":%" PRIu64, p->pid);
-	json_number(out, "uid", p->uid);
-	fputs(",\"comm\":", out);
-	json_escaped(out, span_of(p->comm));
-	json_number(out, "cgroup", p->cgroup);
+	if (by == BY_USER) {
+		fprintf(out, "\"uid\":%" PRIu64 ",\"user\":", p->uid);
+		with_name(out, p, by, json_string);
+	} else if (by == BY_CGROUP) {
+		fprintf(out, "\"cgroup\":%" PRIu64 ",\"path\":", p->cgroup);
+		with_name(out, p, by, json_string);
+	} else if (by == BY_COMMAND) {
+		fputs("\"comm\":", out);
+		json_escaped(out, span_of(p->comm));
+	} else {
+		fprintf(out, "\"pid\":%" PRIu64, p->pid);
+		if (by == BY_TASK)
+			json_number(out, "tid", p->tid);
+		json_number(out, "uid", p->uid);
+		fputs(",\"comm\":", out);
+		json_escaped(out, span_of(p->comm));
+		json_number(out, "cgroup", p->cgroup);
+	}
+	if (by != BY_TASK && by != BY_PROCESS)
+		json_number(out, "processes", p->processes);
+}
+
+void processes_row_json(FILE *out, const struct process *p, enum grouping by)
+{
+	putc('{', out);
+	json_key(out, p, by);
 	json_number(out, "tasks", p->tasks);
 	if (p->locked_known)
 		json_number(out, "locked_kb", p->locked_kb);
@@ -285,7 +498,7 @@ static void process_json(FILE *out, const struct process *p)
 	putc('}', out);
 }
 
-void processes_json(FILE *out, const struct processes *all)
+void processes_json(FILE *out, const struct processes *all, enum grouping by)
 {
 	size_t i;
 
@@ -293,7 +506,7 @@ void processes_json(FILE *out, const struct processes *all)
 	for (i = 0; i < all->nr; i++) {
 		if (i)
 			putc(',', out);
-		process_json(out, &all->process[i]);
+		processes_row_json(out, &all->process[i], by);
 	}
 	putc(']', out);
 }

@@ -13,6 +13,7 @@ struct process {
 	uint64_t	uid;
 	uint64_t	cgroup;
 	uint64_t	tasks;		/* that have a row */
+	uint64_t	processes;	/* that a group has, else 1 */
 	uint64_t	locked_kb;
 	bool		locked_known;	/* false: its memory is gone already */
 	uint64_t	peak_kb;
@@ -29,7 +30,16 @@ struct process {
 	char		*error;		/* errno name, or 0 */
 };
 
-/* Most locked memory first. */
+/* What one row is of. */
+enum grouping {
+	BY_PROCESS,
+	BY_TASK,
+	BY_USER,
+	BY_CGROUP,
+	BY_COMMAND,
+};
+
+/* Most locked memory first, unless they are sorted anew. */
 struct processes {
 	struct process	*process;
 	size_t		nr;
@@ -38,6 +48,13 @@ struct processes {
 bool processes_read(struct processes *all, FILE *in);
 void processes_free(struct processes *all);
 
-void processes_json(FILE *out, const struct processes *all);
+bool processes_read_by(struct processes *all, FILE *in, enum grouping by);
+bool processes_grouping(const char *name, enum grouping *by);
+const char *processes_grouping_name(enum grouping by);
+bool processes_sort(struct processes *all, const char *key);
+
+void processes_row_name(FILE *out, const struct process *p, enum grouping by);
+void processes_row_json(FILE *out, const struct process *p, enum grouping by);
+void processes_json(FILE *out, const struct processes *all, enum grouping by);
 
 #endif

@@ -7,19 +7,28 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "counters.h"
 #include "event.h"
 #include "processes.h"
+#include "stop.h"
 #include "text.h"
 #include "tool.h"
 
 #define FIRST_PROCESSES	10
+#define MOST_SECONDS	86400
+#define NS_PER_S	1000000000LL
 
 struct options {
 	const char	*dir;
 	bool		json;
 	bool		all;
+	bool		grouped;	/* --by was given */
+	enum grouping	by;
+	const char	*sort;		/* NULL: by locked memory */
+	bool		watch;
+	uint64_t	seconds;	/* from one page to the next */
 };
 
 struct page {
@@ -28,10 +37,19 @@ struct page {
 	bool			may_see_processes;
 };
 
+static bool wrong(const char *what, const char *why)
+{
+	fprintf(stderr, "mlock2mon: %s %s\n", what, why);
+	return false;
+}
+
 static bool parse_options(struct options *opt, int argc, char **argv, bool *help)
 {
 	static const struct option names[] = {
 		{ "all",	no_argument,		NULL, 'a' },
+		{ "by",		required_argument,	NULL, 'b' },
+		{ "sort",	required_argument,	NULL, 's' },
+		{ "watch",	optional_argument,	NULL, 'w' },
 		{ "json",	no_argument,		NULL, 'j' },
 		{ "proc",	required_argument,	NULL, 'p' },
 		{ "help",	no_argument,		NULL, 'h' },
@@ -39,10 +57,29 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "ajp:h", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "ab:s:w::jp:h", names, NULL)) != -1) {
 		switch (c) {
 		case 'a':
 			opt->all = true;
+			break;
+		case 'b':
+			opt->grouped = true;
+			if (!processes_grouping(optarg, &opt->by))
+				return wrong(optarg, "is none of task, process, user, cgroup, "
+					     "command");
+			break;
+		case 's':
+			opt->sort = optarg;
+			if (!processes_sort(&(struct processes){ 0 }, optarg))
+				return wrong(optarg, "is none of locked, peak, calls, failures, "
+					     "time, "
+					     "longest, last, pid, command");
+			break;
+		case 'w':
+			opt->watch = true;
+			if (optarg && (!span_u64(span_of(optarg), &opt->seconds) || !opt->seconds ||
+				       opt->seconds > MOST_SECONDS))
+				return wrong(optarg, "is not a number of seconds, 1 to 86400");
 			break;
 		case 'j':
 			opt->json = true;
@@ -59,8 +96,7 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	}
 	if (optind == argc)
 		return true;
-	fprintf(stderr, "mlock2mon: %s is one argument too many\n", argv[optind]);
-	return false;
+	return wrong(argv[optind], "is one argument too many");
 }
 
 /* --- the calls --- */
@@ -200,7 +236,8 @@ static void call_health(FILE *out, const struct counters *all, bool watched)
 
 	if (span_is(counters_text(all, "probes.live"), "0")) {
 		fputs("SWITCHED OFF: the kernel's probes do not fire, calls pass unseen and\n"
-		      "uncounted. See sysctl kernel.ftrace_enabled and kprobes/enabled in debugfs.\n",
+		      "uncounted. See sysctl kernel.ftrace_enabled and kprobes/enabled in "
+		      "debugfs.\n",
 		      out);
 		return;
 	}
@@ -277,10 +314,48 @@ static void process_table(FILE *out, const struct processes *all, size_t most)
 		fprintf(out, "%zu more: --all shows them.\n", all->nr - i);
 }
 
+/* --- groups --- */
+
+static void group_row(FILE *out, const struct process *p, enum grouping by)
+{
+	char locked[TEXT_SIZE_MAX], peak[TEXT_SIZE_MAX], took[TEXT_SIZE_MAX];
+
+	fprintf(out, "%9" PRIu64 " %8s %8s %10" PRIu64 " %10" PRIu64 " %9s ",
+		by == BY_TASK ? p->tid : by == BY_PROCESS ? p->pid : p->processes,
+		p->locked_known ? size_text(p->locked_kb * 1024, locked) : "-",
+		size_text(p->peak_kb * 1024, peak), p->calls, p->failures,
+		duration_text(p->total_ns, took));
+	processes_row_name(out, p, by);
+	putc('\n', out);
+}
+
+/* The name is last, for some are long. */
+static void group_table(FILE *out, const struct processes *all, const struct options *opt)
+{
+	static const char *const name[] = {
+		[BY_PROCESS] = "PROCESS", [BY_TASK] = "TASK", [BY_USER] = "USER",
+		[BY_CGROUP] = "CGROUP", [BY_COMMAND] = "COMMAND",
+	};
+	size_t most = opt->all ? SIZE_MAX : FIRST_PROCESSES, i;
+
+	fprintf(out, "%9s %8s %8s %10s %10s %9s %s\n",
+		opt->by == BY_TASK ? "TID" : opt->by == BY_PROCESS ? "PID" : "PROCESSES", "LOCKED",
+		"PEAK", "CALLS", "FAILED", "TIME", name[opt->by]);
+	for (i = 0; i < all->nr && i < most; i++)
+		group_row(out, &all->process[i], opt->by);
+	if (i < all->nr)
+		fprintf(out, "%zu more: --all shows them.\n", all->nr - i);
+}
+
 /* --- the page --- */
 
-static void show_text(FILE *out, const struct page *page, bool all)
+static void show_text(FILE *out, const struct page *page, const struct options *opt)
 {
+	if (opt->grouped) {
+		if (page->may_see_processes)
+			group_table(out, &page->processes, opt);
+		return;
+	}
 	fputs("mlock2mon ", out);
 	plain_string(out, counters_text(&page->counters, "version"));
 	fputs(", load ", out);
@@ -290,16 +365,19 @@ static void show_text(FILE *out, const struct page *page, bool all)
 	reason_table(out, &page->counters);
 	health(out, &page->counters);
 	if (page->may_see_processes)
-		process_table(out, &page->processes, all ? SIZE_MAX : FIRST_PROCESSES);
+		process_table(out, &page->processes, opt->all ? SIZE_MAX : FIRST_PROCESSES);
 }
 
-static void show_json(FILE *out, const struct page *page)
+static void show_json(FILE *out, const struct page *page, const struct options *opt)
 {
 	putc('{', out);
 	counters_json(out, &page->counters);
-	fputs(",\"processes\":", out);
+	if (opt->grouped)
+		fprintf(out, ",\"by\":\"%s\",\"rows\":", processes_grouping_name(opt->by));
+	else
+		fputs(",\"processes\":", out);
 	if (page->may_see_processes)
-		processes_json(out, &page->processes);
+		processes_json(out, &page->processes, opt->by);
 	else
 		fputs("null", out);
 	fputs("}\n", out);
@@ -341,8 +419,9 @@ static bool read_counters(struct page *page, const char *dir)
 }
 
 /* Not to be allowed to see processes is no failure: the rest is worth showing. */
-static bool read_processes(struct page *page, const char *dir)
+static bool read_processes(struct page *page, const struct options *opt)
 {
+	const char *dir = opt->dir;
 	FILE *in = open_in(dir, "tasks");
 	bool ok;
 
@@ -355,31 +434,63 @@ static bool read_processes(struct page *page, const char *dir)
 		return false;
 	}
 	page->may_see_processes = true;
-	ok = processes_read(&page->processes, in);
+	ok = processes_read_by(&page->processes, in, opt->by);
 	fclose(in);
+	if (ok && opt->sort)
+		processes_sort(&page->processes, opt->sort);
 	return ok || not_understood(dir, "tasks");
+}
+
+static bool show_page(const struct options *opt)
+{
+	struct page page = { 0 };
+	bool ok = read_counters(&page, opt->dir) && read_processes(&page, opt);
+
+	if (ok && opt->json)
+		show_json(stdout, &page, opt);
+	else if (ok)
+		show_text(stdout, &page, opt);
+	counters_free(&page.counters);
+	processes_free(&page.processes);
+	return ok;
+}
+
+/* Page after page: on a terminal each takes the place of the one before. */
+static bool watch_pages(const struct options *opt)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+	bool screen = isatty(STDOUT_FILENO) && !opt->json;
+	bool first = true;
+
+	stop_on_signals();
+	while (!stop_asked()) {
+		if (screen)
+			fputs("\033[H\033[J", stdout);
+		else if (!first && !opt->json)
+			putchar('\n');
+		first = false;
+		if (!show_page(opt))
+			return false;
+		fflush(stdout);
+		if (!tool_output_ok())
+			return false;
+		stop_poll(&reader, 1, opt->seconds * NS_PER_S);
+		if (reader.revents & (POLLERR | POLLNVAL))
+			return false;
+	}
+	return true;
 }
 
 int stat_main(const struct command *self, int argc, char **argv)
 {
-	struct options opt = { .dir = MLOCK2MON_PROC };
-	struct page page = { 0 };
+	struct options opt = { .dir = MLOCK2MON_PROC, .seconds = 2 };
 	bool help = false;
 	bool ok;
-	int status;
 
 	if (!parse_options(&opt, argc, argv, &help))
 		return tool_misused(self);
 	if (help)
 		return tool_help(self);
-
-	ok = read_counters(&page, opt.dir) && read_processes(&page, opt.dir);
-	if (ok && opt.json)
-		show_json(stdout, &page);
-	else if (ok)
-		show_text(stdout, &page, opt.all);
-	status = tool_finish(ok ? TOOL_DONE : TOOL_FAILED);
-	counters_free(&page.counters);
-	processes_free(&page.processes);
-	return status;
+	ok = opt.watch ? watch_pages(&opt) : show_page(&opt);
+	return tool_finish(ok ? TOOL_DONE : TOOL_FAILED);
 }
