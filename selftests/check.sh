@@ -335,7 +335,7 @@ main() {
 	esac
 	kernels=$(kernel_names)
 	# Those that take longest first.
-	[[ ! $all ]] || kernels=$(kernel_names full; kernel_names; kernel_names all)
+	[[ ! $all ]] || kernels=$(kernel_names full; kernel_names; kernel_names 'quick|all')
 	read -ra kernels <<<"${KERNELS:-${kernels//$'\n'/ }}"
 	for kernel in "${kernels[@]}"; do
 		need_kernel "$kernel"
