@@ -75,8 +75,10 @@ static __always_inline bool overlapped(const struct mlmon_pending *pending)
 
 static __always_inline void overlap_leave(const struct mlmon_flight *flight)
 {
-	if (flight->overlap)		/* leave:A, pairs with enter:A */
-		atomic64_dec_return_release(&overlap[flight->overlap - 1]);
+	unsigned int at = flight->overlap;
+
+	if (at)
+		atomic64_dec_return_release(&overlap[at - 1]);	/* leave:A, pairs with enter:A */
 }
 
 /* ---- entry ------------------------------------------------------------------------------ */
