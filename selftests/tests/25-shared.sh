@@ -28,7 +28,8 @@ live() {
 plan 12
 
 load ring_records=524288
-said=$(shared limit 2) || bail "shared limit: $said"
+# On a busy machine two seconds are not always enough for one to come between.
+said=$(shared limit 2) || said=$(shared limit 20) || bail "shared limit: $said"
 note "$said"
 log=$(events)
 failures=$(awk '/ ret=-12 / { n += match($0, / repeat=[0-9]+/) ? substr($0, RSTART + 8, RLENGTH - 8) : 1 }
