@@ -38,9 +38,9 @@ $(LIB:.a=-format.o): format.c
 $(lib_objects): tools/libmlock2mon.h tools/userspace.h mlock2mon.h filter.h format.h why.h
 	$(CC) $(CFLAGS) -fPIC -Wall -Wextra -I. -c $(filter %.c,$^) -o $@
 
-install: tool lib ## put command, library and manuals into PREFIX, /usr/local
+install: tool lib ## put command, completion, library, manuals into PREFIX, /usr/local
 	for dir in sbin include lib/pkgconfig share/man/man3 share/man/man4 share/man/man5 \
-		share/man/man8; do \
+		share/man/man8 share/bash-completion/completions; do \
 		install -d $(DESTDIR)$(PREFIX)/$$dir || exit; done
 	install $(TOOL) $(DESTDIR)$(PREFIX)/sbin/mlock2mon
 	install -m 644 mlock2mon.h tools/libmlock2mon.h $(DESTDIR)$(PREFIX)/include
@@ -48,6 +48,8 @@ install: tool lib ## put command, library and manuals into PREFIX, /usr/local
 	for n in 3 4 8; do install -m 644 tools/mlock2mon.$$n \
 		$(DESTDIR)$(PREFIX)/share/man/man$$n || exit; done
 	install -m 644 tools/mlock2mon-file.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 tools/mlock2mon.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mlock2mon
 	version=$$(sed -n 's/^.define MLOCK2MON_VERSION[^"]*"\(.*\)"/\1/p' mlock2mon.h) && \
 		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$$version|" tools/libmlock2mon.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmlock2mon.pc
@@ -60,6 +62,9 @@ shell: ## a guest with the module loaded, to try things in
 
 check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 	@selftests/check.sh
+
+lint: ## look at the sources only: what needs no guest
+	@TESTS=lint KERNELS=$$(awk '$$2 == "default" { print $$1 }' selftests/kernels) selftests/check.sh
 
 check-all: ## run them on all kernels; LEVEL=smoke: the quick ones
 	@selftests/check.sh --all
@@ -77,4 +82,4 @@ distclean: clean ## and the chroots, which take a minute each to make
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool lib install demo shell check check-all bench clean distclean help
+.PHONY: all module tool lib install demo shell check lint check-all bench clean distclean help

@@ -8,13 +8,13 @@ usage() {
 	cat <<-END
 	Usage: make check     [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
 	       make check-all [LEVEL=smoke] [MINUTES=N] [TESTS=...] [KERNELS=...] [...]
-	Checks the sources (lint), the model of the ring (model), what the module adds to
-	calls (cost) and the pictures of the command (page), builds and runs the unit tests
-	and the tests in guests for each kernel of selftests/kernels. TESTS selects by a shell
-	pattern that is matched against the names, with anything around it (lint, model, cost,
-	page, unit-*, selftests/tests/*); KERNELS by name. FLOOD_SECONDS is how
-	long 42-flood floods each ring (20, at most 60). Logs: build/KERNEL/log. The last
-	line is the sum.
+	Checks the sources (lint; make lint does that alone), the model of the ring (model),
+	what the module adds to calls (cost) and the pictures of the command (page), builds
+	and runs the unit tests and the tests in guests for each kernel of selftests/kernels.
+	TESTS selects by a shell pattern that is matched against the names, with anything
+	around it (lint, model, cost, page, unit-*, selftests/tests/*); KERNELS by name.
+	FLOOD_SECONDS is how long 42-flood floods each ring (20, at most 60). Logs:
+	build/KERNEL/log. The last line is the sum.
 
 	make check-all takes all kernels, two at a time, and ends with a table of them, which
 	it leaves in build/check-all.md too. LEVEL=smoke: without the unit tests, and of those
@@ -119,9 +119,12 @@ units() {
 	done
 }
 
+# lint: what can be said of the sources. What takes long and needs no guest yields to guests.
 lint() {
 	wanted lint || return 0
 	run_here "$1" lint as_lint "$1" || true
+	run_here "$1" lint-analysis nice "$tree/selftests/enter.sh" --root analysis "$1" \
+		selftests/analysis.sh || true
 }
 
 # model: the protocol of the ring, which is the same for every kernel.

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Put the kernel's checkpatch.pl into a directory. No small package has it: it is
-# taken out of the kernel sources of the newest kernel, once, and cached.
+# Put the kernel's checkpatch.pl and its scripts for coccinelle into a directory. No small
+# package has them: they are taken out of the kernel sources of the newest kernel, once, and
+# cached.
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 usage() {
 	cat <<-END
 	Usage: selftests/checkpatch.sh DIR
-	Puts checkpatch.pl and the lists it reads into DIR. Fetches 130 MB the first time,
-	of which 300 KB stay in the cache, $cache.
+	Puts checkpatch.pl, the lists it reads, and coccinelle/ into DIR. Fetches 130 MB the
+	first time, of which 700 KB stay in the cache, $cache.
 	END
 }
 
@@ -39,9 +40,10 @@ fetch() {
 	dpkg-deb --fsys-tarfile "$tmp"/linux-source-*.deb |
 		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
 		tar -xJ -C "$dir" --strip-components=2 --wildcards \
-			'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
+			'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch' \
+			'*/scripts/coccinelle/*'
 	rm -rf "$tmp"
-	[[ -s $dir/checkpatch.pl ]]
+	[[ -s $dir/checkpatch.pl && -d $dir/coccinelle ]]
 }
 
 main() {
@@ -52,7 +54,7 @@ main() {
 	-*) misused "unknown option $1" ;;
 	esac
 	[[ $# -eq 1 ]] || misused "one directory is needed"
-	dir=$cache/checkpatch-$(default_kernel)
+	dir=$cache/checkpatch-coccinelle-$(default_kernel)
 	if [[ ! -d $dir ]]; then
 		need_root
 		need_packages xz:xz-utils
@@ -72,7 +74,7 @@ main() {
 		mv "$dir.new" "$dir"
 	fi
 	mkdir -p "$1"
-	cp -u "$dir"/* "$1/"
+	cp -ru "$dir"/* "$1/"
 }
 
 main "$@"

@@ -54,6 +54,21 @@ check() {
 	fi
 }
 
+# check_each TABLE [COMMAND ...]: each line of TABLE, a command and its promise; with
+# further arguments those of these commands only.
+check_each() {
+	local command promise table only
+	only=" ${*:2} "
+
+	table=$(while read -r command promise; do
+		[[ ! $command || ($# -gt 1 && $only != *" $command "*) ]] || echo "$command $promise"
+	done <<<"$1")
+	plan "$(grep -c . <<<"$table")"
+	while read -r command promise <&3; do
+		check "$promise" "$command"
+	done 3<<<"$table"
+}
+
 # is ACTUAL EXPECTED PROMISE: ok if both texts are the same, to the byte.
 is() {
 	if [[ $1 == "$2" ]]; then

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What can be said of the sources without running them. Runs in the chroot, like
-# build.sh's compile.sh, and prints TAP.
+# build.sh's compile.sh, after it, and prints TAP. Arguments: the gates that are wanted,
+# all without any.
 . "${SRC:?}/selftests/lib.sh"
 
 cd "$SRC" || bail "no $SRC"
@@ -26,12 +27,10 @@ shellcheck_silent() {
 # The sources are copied: C=2 compiles, and build.sh compiles at the same time.
 # The kernel's own headers do not pass sparse: only what it says of ours counts.
 sparse_silent() {
-	local copy log said
+	local copy=$BUILD/sparse log said
 
-	copy=$BUILD/sparse
-	rm -rf "$copy"
 	mkdir -p "$copy"
-	cp Kbuild "${module[@]}" "$copy"
+	cp Kbuild "${module[@]}" "$copy" || return 1
 	log=$(make -C "$KDIR" M="$copy" C=2 modules 2>&1) || { echo "$log"; return 1; }
 	grep -q CHECK <<<"$log" || { echo "sparse was not run"; return 1; }
 	said=$(grep -E "^(${copy//./\\.}/)?[a-z0-9_]+\.[ch]:[0-9]+:[0-9]+: (warning|error)" <<<"$log")
@@ -99,12 +98,21 @@ version_in_compat() {
 	! grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION' -- !(compat).[ch]
 }
 
-# A comment on the line names the barrier: function:LETTER.
-barriers_labelled() {
-	local barrier='\b(smp_(mb|rmb|wmb|store|load)|(atomic|cmpxchg|xchg|try_cmpxchg)[a-z0-9_]*_(acquire|release))'
+# By the arguments of labels.awk, a partner may be in another file.
+barriers_paired() {
+	local said
 
-	! grep -nE "$barrier" -- *.c *.h |
-		grep -vE '/\*.*\b[a-z0-9_]+:[A-Z]\b' | grep -vE ':[0-9]+:\s*(\*|/\*)' | grep .
+	said=$(awk -f selftests/labels.awk -- *.c *.h tools/*.c) || return 1
+	[[ -z $said ]] || { echo "$said"; return 1; }
+}
+
+# By the symbols of the objects that build.sh left.
+arrows_kept() {
+	selftests/arrows.sh "$BUILD/module"
+}
+
+options_agree() {
+	selftests/options.sh "$BUILD/bin/mlock2mon"
 }
 
 # labels FILE: of barriers, in code and comments.
@@ -146,15 +154,18 @@ version_is_new() {
 		{ echo "mlock2mon.h: $version, CHANGES: $(head -n 1 CHANGES)"; return 1; }
 }
 
-plan 11
-check "sparse has nothing to say" sparse_silent
-check "shellcheck has nothing to say" shellcheck_silent
-check "kernel-doc has nothing to say" kernel_doc_silent
-check "checkpatch has nothing to say of the module" checkpatch_module
-check "checkpatch has nothing to say of the programs" checkpatch_programs
-check "no kernel version outside compat.h" version_in_compat
-check "every barrier of the module has a label" barriers_labelled
-check "the model of the ring has the labels of ring.c" model_labels
-check "every file names its licence" spdx_present
-check "the device appears when nothing can fail any more" device_last
-check "CHANGES begins with the version of mlock2mon.h" version_is_new
+check_each "
+sparse_silent		sparse has nothing to say
+shellcheck_silent	shellcheck has nothing to say
+kernel_doc_silent	kernel-doc has nothing to say
+checkpatch_module	checkpatch has nothing to say of the module
+checkpatch_programs	checkpatch has nothing to say of the programs
+version_in_compat	no kernel version outside compat.h
+barriers_paired		every barrier has a label, and a partner that names it
+model_labels		the model of the ring has the labels of ring.c
+arrows_kept		who uses whom is as HACKING has it
+options_agree		help, manual, completion and parser have the same options
+spdx_present		every file names its licence
+device_last		the device appears when nothing can fail any more
+version_is_new		CHANGES begins with the version of mlock2mon.h
+" "$@"
