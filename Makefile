@@ -66,6 +66,9 @@ check: ## run all tests; TESTS=PATTERN and KERNELS="NAME ..." select
 lint: ## look at the sources only: what needs no guest
 	@TESTS=lint KERNELS=$$(awk '$$2 == "default" { print $$1 }' selftests/kernels) selftests/check.sh
 
+fuzz: ## what user space compiles as well, with random inputs; MINUTES=N for each program (1)
+	@selftests/fuzz.sh $$(($${MINUTES:-1} * 60))
+
 check-all: ## run them on all kernels; LEVEL=smoke: the quick ones
 	@selftests/check.sh --all
 
@@ -82,4 +85,4 @@ distclean: clean ## and the chroots, which take a minute each to make
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool lib install demo shell check lint check-all bench clean distclean help
+.PHONY: all module tool lib install demo shell check lint fuzz check-all bench clean distclean help

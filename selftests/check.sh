@@ -8,11 +8,13 @@ usage() {
 	cat <<-END
 	Usage: make check     [TESTS=PATTERN] [KERNELS="NAME ..."] [FLOOD_SECONDS=N]
 	       make check-all [LEVEL=smoke] [MINUTES=N] [TESTS=...] [KERNELS=...] [...]
-	Checks the sources (lint; make lint does that alone), the model of the ring (model),
-	what the module adds to calls (cost) and the pictures of the command (page), builds
-	and runs the unit tests and the tests in guests for each kernel of selftests/kernels.
-	TESTS selects by a shell pattern that is matched against the names, with anything
-	around it (lint, model, cost, page, unit-*, selftests/tests/*); KERNELS by name.
+	Checks the sources (lint; make lint does that alone), fuzzes what user space compiles
+	as well (fuzz), checks the model of the ring (model), what the module adds to calls
+	(cost) and the pictures of the command (page), builds and runs the unit tests and the
+	tests in guests for each kernel of selftests/kernels. TESTS selects by a shell pattern
+	that is matched against the names, with anything around it (lint, fuzz, model, cost,
+	page, unit-*, selftests/tests/*); KERNELS by name. FUZZ_SECONDS is how long each
+	program fuzzes (5), FUZZ_SEED where it starts (1).
 	FLOOD_SECONDS is how long 42-flood floods each ring (20, at most 60). Logs:
 	build/KERNEL/log. The last line is the sum.
 
@@ -127,6 +129,13 @@ lint() {
 		selftests/analysis.sh || true
 }
 
+# fuzz: what user space compiles as well.
+fuzz() {
+	wanted fuzz || return 0
+	run_here "$1" fuzz nice env FUZZ_SEED="${FUZZ_SEED:-1}" \
+		"$tree/selftests/fuzz.sh" "${FUZZ_SECONDS:-5}" || true
+}
+
 # model: the protocol of the ring, which is the same for every kernel.
 model() {
 	wanted model || return 0
@@ -235,7 +244,7 @@ check_built() {
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
 	[[ $kernel != "$(default_kernel)" ]] ||
-		{ cost "$kernel"; lint "$kernel"; model "$kernel"; page "$kernel"; } &
+		{ cost "$kernel"; lint "$kernel"; fuzz "$kernel"; model "$kernel"; page "$kernel"; } &
 	units "$kernel"
 	guests "$kernel"
 	wait
@@ -310,7 +319,7 @@ finish() {
 anything_wanted() {
 	local file
 
-	if wanted lint || wanted model || wanted cost || wanted page; then
+	if wanted lint || wanted fuzz || wanted model || wanted cost || wanted page; then
 		return 0
 	fi
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do

@@ -8,7 +8,7 @@
 cd "$SRC" || bail "no $SRC"
 shopt -s nullglob extglob
 module=(*.c *.h)
-programs=(tools/*.[ch] selftests/*.[ch] selftests/tests/*.[ch])
+programs=(tools/*.[ch] selftests/!(userkernel|fuzz-libc).[ch] selftests/tests/*.[ch])
 
 # scripts: everything that begins with #! and a shell.
 scripts() {
@@ -91,7 +91,11 @@ checkpatch_programs() {
 
 	types+=,SSCANF_TO_KSTRTO,STRCPY,CAMELCASE,ARCH_DEFINES,ENOSYS,VOLATILE,EMBEDDED_FUNCTION_NAME
 	types+=,SPLIT_STRING
-	run_checkpatch "$types" "${programs[@]}"
+	run_checkpatch "$types" "${programs[@]}" || return 1
+	# Those that stand for the kernel have its macros, types and barriers.
+	types+=,MACRO_ARG_UNUSED,MACRO_ARG_REUSE,FUNCTION_ARGUMENTS,NEW_TYPEDEFS,MEMORY_BARRIER
+	types+=,DATA_RACE,WAITQUEUE_ACTIVE
+	run_checkpatch "$types" selftests/{userkernel.h,fuzz-libc.c}
 }
 
 version_in_compat() {
