@@ -43,25 +43,34 @@ all_listed() {
 		END { print tids + 0, "tasks in", NR, "rows"; exit wrong || NR != threads || tids != threads }'
 }
 
-# ages_grow NS: two looks with a second between; start stays, age grows by that second
-# and is never more than NS.
+# ages_grow SINCE: two looks with a second between. Start stays, age grows by what passes from
+# look to look, and is never more than what has passed since then.
 ages_grow() {
+	local times=("$1")
+
+	times+=("$(uptime_ns)")
 	rows >"$work/before"
+	times+=("$(uptime_ns)")
 	sleep 1
+	times+=("$(uptime_ns)")
 	rows >"$work/after"
-	awk -v most="$1" '
+	times+=("$(uptime_ns)")
+	# The clock is told in steps of 10 ms.
+	awk -v times="${times[*]}" '
+		BEGIN { split(times, t, " "); step = 2e7 }
 		NR == FNR { start[$2] = $9; age[$2] = $10; next }
 		{
 			grown = $10 - age[$2]; n++
-			if (start[$2] != $9 || grown < 1e9 || grown > 5e9 || age[$2] <= 0 || $10 > most) {
+			if (start[$2] != $9 || grown < t[4] - t[3] - step || grown > t[5] - t[2] + step ||
+			    age[$2] <= 0 || $10 > t[5] - t[1] + step) {
 				print $2, "start", start[$2], $9, "age", age[$2], $10; wrong++
 			}
 		}
-		END { print n + 0, "rows"; exit !n || wrong }' "$work/before" "$work/after"
+		END { print times ": " n + 0 " rows"; exit !n || wrong }' "$work/before" "$work/after"
 }
 
 uptime_ns() {
-	awk '{ printf "%d\n", $1 * 1000000000 }' /proc/uptime
+	awk '{ printf "%.0f\n", $1 * 1000000000 }' /proc/uptime
 }
 
 # records_of RET: how many records of hold there are with that result and at least $held_ns.
@@ -93,7 +102,7 @@ since=$(uptime_ns)
 hold_on
 check "inflight has a row for each of the $threads threads" all_listed
 is "$(counters)" "$threads 0 $threads 0" "stats: $threads entries, all in flight, none missed"
-check "the age of a call grows while it is held" ages_grow $(($(uptime_ns) - since + 5000000000))
+check "the age of a call grows while it is held" ages_grow "$since"
 check "entries = returns + in_flight + missed, while held" complete mlock2
 is "$(records_of 0)" 0 "no record before the call returns"
 let_go
