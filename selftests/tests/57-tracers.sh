@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The tracepoints: trace-cmd, perf and bpftrace, which watch at the same time, agree with
 # the device about every field of every call.
-# timeout: 300
+# timeout: 600
 # shellcheck source=selftests/lib.sh
 . "${SRC:?}/selftests/lib.sh"
 # shellcheck source=selftests/promises.sh
