@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The mlock2mon command: what it shows is what the module says, and how it ends.
-# timeout: 180
+# timeout: 400
 . "${SRC:?}/selftests/lib.sh"
 
 work=$(mktemp -d)

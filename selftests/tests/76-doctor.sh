@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # mlock2mon doctor: what is wrong is told, with what mends it, and nothing else is.
-# timeout: 180
+# timeout: 400
 . "${SRC:?}/selftests/lib.sh"
 
 work=$(mktemp -d)

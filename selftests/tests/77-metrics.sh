@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # mlock2mon metrics: what Prometheus reads is what the module counts, and not more of it
 # the more there is on the machine.
-# timeout: 180
+# timeout: 400
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
 

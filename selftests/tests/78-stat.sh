@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # mlock2mon stat by groups, sorted, and again and again.
-# timeout: 180
+# timeout: 400
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
 
