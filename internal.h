@@ -214,9 +214,10 @@ u64 mlmon_ledger_refused(void);
 
 /* ---- map.c: the memory map of current -------------------------------------------------- */
 
-/* What a look at a range found, as far as @known. */
+/* What a look at a range found. */
 struct mlmon_map {
-	bool	known;
+	bool	known;		/* @hole is */
+	bool	measured;	/* @locked is */
 	bool	alone;		/* nobody else used the mm meanwhile */
 	bool	hole;		/* part of the range is not mapped */
 	u64	locked;		/* bytes of the range that are locked */

@@ -53,6 +53,7 @@ static void look_at_range(struct mlmon_facts *facts, struct mm_struct *mm)
 
 	mlmon_map_look(mm, mlmon_page_addr(facts), mlmon_page_len(facts), &map);
 	facts->looked = map.known;
+	facts->measured = map.measured;
 	facts->overlap = map.locked >> PAGE_SHIFT;
 	facts->hole = map.hole;
 	facts->shared = facts->shared || (map.known && !map.alone);

@@ -6,7 +6,7 @@
  * begin and end. The flags of a mapping are in memory that may be freed under
  * the reader's hands on some kernels, namely those without per-VMA locks;
  * there they are read by a copy that cannot fault, and believed only if nobody
- * else uses the mm.
+ * else uses the mm; if others do, the holes are all that is known.
  *
  * Before there was such a tree, mappings were in one that only the lock protects, and in
  * a list. Nobody changes it while current, which is here, is the only user of the mm; who
@@ -55,6 +55,7 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 	unsigned long flags;
 	int budget;
 
+	map->measured = true;
 	for (budget = MAX_MAPPINGS; next < end; budget--) {
 		if (!budget)
 			return false;
@@ -63,9 +64,8 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 			map->hole = true;
 		if (!vma)
 			return true;
-		if (!read_flags(mm, vma, &flags))
-			return false;
-		if (flags & VM_LOCKED)
+		map->measured = map->measured && read_flags(mm, vma, &flags);
+		if (map->measured && flags & VM_LOCKED)
 			map->locked += min(mas.last, end - 1) - max(mas.index, start) + 1;
 		next = mas.last + 1;
 	}
@@ -132,7 +132,8 @@ static bool look(struct mm_struct *mm, unsigned long start, unsigned long end,
 		next = copy.vm_end;
 		vma = copy.vm_next;
 	}
-	return is_alone(mm);
+	map->measured = is_alone(mm);
+	return map->measured;
 }
 
 #endif
@@ -154,6 +155,7 @@ void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *
 	map->alone = is_alone(mm);
 	rcu_read_lock();
 	map->known = look(mm, start, start + len, map);
+	map->measured = map->measured && map->known;
 	rcu_read_unlock();
 	map->alone = map->alone && is_alone(mm);
 }

@@ -55,7 +55,8 @@ enum mlmon_populated {
  * @old_len: of mremap, bytes
  * @shared: others used the mm at entry or return; what they map, unmap and lock
  *          is mixed into all that is known of it
- * @looked: the range was looked at after the call, so @overlap and @hole are known
+ * @looked: the range was looked at after the call, so @hole is known
+ * @measured: and so is @overlap
  * @overlap: pages of the range that are locked
  * @hole: part of the range is not mapped
  * @future_changed: what later mappings inherit is not what it was at entry
@@ -78,6 +79,7 @@ struct mlmon_facts {
 	bool	shared;
 	bool	asks;
 	bool	looked;
+	bool	measured;
 	__u64	old_len;
 	__u64	overlap;
 	bool	hole;
@@ -196,7 +198,7 @@ static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
 {
 	__u64 limit = f->limit >> f->page_shift;
 	__u64 need = mlmon_page_len(f) >> f->page_shift;
-	__u64 want = need + f->before - (f->looked ? f->overlap : 0);
+	__u64 want = need + f->before - (f->measured ? f->overlap : 0);
 	__u64 least = need > f->before ? need : f->before;
 	struct mlmon_verdict v;
 
@@ -211,7 +213,7 @@ static inline struct mlmon_verdict mlmon_why_enomem(const struct mlmon_facts *f)
 	}
 	if (want <= limit)
 		return mlmon_why_enomem_map(f);
-	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, least <= limit && !f->looked,
+	return mlmon_verdict(MLOCK2MON_WHY_LIMIT, least <= limit && !f->measured,
 			     mlmon_page_bytes(f, want - limit));
 }
 
@@ -256,7 +258,7 @@ static __always_inline struct mlmon_verdict mlmon_why_unchanged(const struct mlm
 		return mlmon_verdict(MLOCK2MON_WHY_EMPTY, false, 0);
 	if (!locks)
 		return mlmon_verdict(MLOCK2MON_WHY_ALREADY, false, 0);
-	if (f->looked)
+	if (f->measured)
 		return mlmon_verdict(f->overlap == need ? MLOCK2MON_WHY_ALREADY :
 				     MLOCK2MON_WHY_UNLOCKABLE, false, 0);
 	/* What is not lockable can be told from what was locked only by the amount. */

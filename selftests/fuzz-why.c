@@ -29,6 +29,7 @@ static void make_possible(struct mlmon_facts *f)
 	f->total_vm %= MOST_PAGES;
 	need = mlmon_page_len(f) >> f->page_shift;
 	f->overlap = need ? f->overlap % (need + 1) : 0;
+	f->measured = f->measured && f->looked;
 }
 
 static bool is_success_reason(__u8 why)
@@ -60,7 +61,7 @@ static void check_excess(const struct mlmon_facts *f, const struct mlmon_verdict
 {
 	__u64 most = ~0ULL >> f->page_shift;
 	__u64 over = (mlmon_page_len(f) >> f->page_shift) + f->before -
-		     (f->looked ? f->overlap : 0) - (f->limit >> f->page_shift);
+		     (f->measured ? f->overlap : 0) - (f->limit >> f->page_shift);
 
 	assert(v->detail && v->detail == (over < most ? over : most) << f->page_shift);
 }
@@ -82,7 +83,8 @@ static bool is_bool(size_t at)
 	static const size_t bools[] = {
 		offsetof(struct mlmon_facts, cap), offsetof(struct mlmon_facts, shared),
 		offsetof(struct mlmon_facts, asks), offsetof(struct mlmon_facts, looked),
-		offsetof(struct mlmon_facts, hole), offsetof(struct mlmon_facts, future_changed),
+		offsetof(struct mlmon_facts, measured), offsetof(struct mlmon_facts, hole),
+		offsetof(struct mlmon_facts, future_changed),
 	};
 	size_t i;
 

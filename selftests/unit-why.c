@@ -123,7 +123,7 @@ static const struct row rows[] = {
 	  WHY(MAPS, 1, 1000) },
 
 	/* ---- the range was looked at after the call */
-#define LOOKED(o) .looked = true, .overlap = (o)
+#define LOOKED(o) .looked = true, .measured = true, .overlap = (o)
 	{ "over the limit in spite of the overlap: short by what is really missing",
 	  { CALL(MLOCK, 0x10000, 7 * PAGE, -ENOMEM), .before = 4, .after = 4,
 	    .limit = 8 * PAGE, LOOKED(2) }, WHY(LIMIT, 0, PAGE) },
@@ -142,6 +142,9 @@ static const struct row rows[] = {
 	{ "a hole while others use the mm",
 	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .limit = UNLIMITED, .shared = true,
 	    .hole = true, LOOKED(0) }, WHY(HOLE, 1, 0) },
+	{ "no hole, but who else used the mm kept the look from seeing what is locked",
+	  { CALL(MLOCK, 0x10000, 8 * PAGE, -ENOMEM), .before = 8, .after = 8,
+	    .limit = UNLIMITED, .shared = true, .looked = true }, WHY(POPULATE, 1, 0) },
 	{ "munlock met a hole that others have filled since",
 	  { CALL(MUNLOCK, 0x10000, 8 * PAGE, -ENOMEM), .shared = true, LOOKED(0) },
 	  WHY(HOLE, 1, 0) },
