@@ -100,34 +100,38 @@ static const int *find_max_map_count(void)
  * kprobe tells the address, so the one that found an alias stays, disabled,
  * until unload: to take it away would cost a grace period.
  */
-static bool is_alias(struct mlmon_probe *probe)
+static int find_alias(struct mlmon_probe *probe, bool *alias)
 {
 	const struct mlmon_probe *first = &probes[probe->call];
+	int ret;
 
+	*alias = false;
 	if (first == probe || probe->call != MLOCK2MON_MUNLOCKALL)
-		return false;
+		return 0;
 
 	probe->entry.symbol_name = probe->symbol;
 	probe->entry.flags = KPROBE_FLAG_DISABLED;
-	if (!register_kprobe(&probe->entry)) {
-		if (probe->entry.addr == first->entry.addr) {
-			entries[nr_entries++] = &probe->entry;
-			return true;
-		}
-		unregister_kprobe(&probe->entry);
+	ret = register_kprobe(&probe->entry);
+	*alias = !ret && probe->entry.addr == first->entry.addr;
+	if (*alias) {
+		entries[nr_entries++] = &probe->entry;
+		return 0;
 	}
-	/* If it could not be registered, register_probe() will see the reason. */
+	if (!ret)
+		unregister_kprobe(&probe->entry);
 	memset(&probe->entry, 0, sizeof(probe->entry));
-	return false;
+	return ret;
 }
 
 /* The kprobe last, so that it is the first of the two to run. */
 static int register_probe(struct mlmon_probe *probe, unsigned int maxactive)
 {
+	bool alias;
 	int ret;
 
-	if (is_alias(probe))
-		return 0;
+	ret = find_alias(probe, &alias);
+	if (ret || alias)
+		return ret;
 
 	probe->exit.kp.symbol_name = probe->symbol;
 	probe->exit.entry_handler = mlmon_call_arm;
