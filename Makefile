@@ -21,9 +21,18 @@ $(KDIR)/Makefile:
 
 tool: $(TOOL) ## build the command mlock2mon alone
 
+# What the command can do without; it says so when asked for it.
+ncurses	:= $(shell pkg-config --libs ncursesw 2>/dev/null)
+ifeq ($(ncurses),)
+$(TOOL): without = @echo 'Without ncurses (libncurses-dev, pkgconf): no mlock2mon top' >&2
+else
+$(TOOL): with = -DHAVE_NCURSES $(shell pkg-config --cflags ncursesw)
+endif
+
 $(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h tools/page.html \
 	mlock2mon.h
-	$(CC) $(CFLAGS) -Wall -Wextra -I. $(filter %.c %.a,$^) -o $@
+	$(without)
+	$(CC) $(CFLAGS) -Wall -Wextra -I. $(with) $(filter %.c %.a,$^) $(ncurses) -o $@
 
 lib: $(LIB) ## build libmlock2mon.a alone
 
@@ -72,6 +81,12 @@ fuzz: ## what user space compiles as well, with random inputs; MINUTES=N for eac
 check-all: ## run them on all kernels; LEVEL=smoke: the quick ones
 	@selftests/check.sh --all
 
+coverage: ## which lines of the module the tests run
+	@selftests/coverage.sh
+
+support: ## the table of README, from the last check-all
+	@selftests/support.sh
+
 bench: ## measure what watching costs, beside other tools; KERNELS and PARTS select
 	@selftests/bench.sh
 
@@ -85,4 +100,5 @@ distclean: clean ## and the chroots, which take a minute each to make
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool lib install demo shell check lint fuzz check-all bench clean distclean help
+.PHONY: all module tool lib install demo shell check lint fuzz check-all coverage support bench \
+	clean distclean help

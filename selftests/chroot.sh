@@ -8,9 +8,9 @@ set -euo pipefail
 # busybox makes the initramfs, perl runs kernel-doc, the rest is for tests.
 packages=(
 	bpftrace busybox-static chrony cryptsetup-bin gcc gcc-multilib gpg gpg-agent kmod libc6-dev
-	libcap2-bin libcmocka-dev libseccomp-dev linux-perf make mandoc memlockd mount
+	libcap2-bin libcmocka-dev libncurses-dev libseccomp-dev linux-perf make mandoc memlockd mount
 	openssh-client openssl perl pkgconf procps rt-tests shellcheck sparse spin strace stress-ng
-	trace-cmd xz-utils
+	tmux trace-cmd xz-utils
 )
 
 # Nothing that a guest has no hardware for: half of the unpacking time.

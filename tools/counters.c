@@ -4,6 +4,7 @@
  * key. Keys this tool does not know are kept and shown as JSON like the others.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,22 @@ static bool add_line(struct counters *all, char *line, size_t len)
 	c->key = (struct span){ line, blank - line };
 	c->value = (struct span){ blank + 1, line + len - (blank + 1) };
 	return true;
+}
+
+/* A file of /proc/mlock2mon, or of a copy of that directory. */
+FILE *counters_open(const char *dir, const char *name)
+{
+	char *path = NULL;
+	FILE *in;
+	int error;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return NULL;
+	in = fopen(path, "re");
+	error = errno;
+	free(path);
+	errno = error;
+	return in;
 }
 
 /* False if anything but such lines was read. The counters must be freed in any case. */

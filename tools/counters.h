@@ -19,6 +19,7 @@ struct counters {
 	size_t		nr;
 };
 
+FILE *counters_open(const char *dir, const char *name);
 bool counters_read(struct counters *all, FILE *in);
 void counters_free(struct counters *all);
 

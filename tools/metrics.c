@@ -400,18 +400,10 @@ static void processes(FILE *out, struct sample *s, const struct options *opt)
 
 /* --- the page --- */
 
-static FILE *open_in(const char *dir, const char *name)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return fopen(path, "re");
-}
-
 /* False if something that is there was not understood. */
 static bool take_sample(struct sample *s, const struct options *opt)
 {
-	FILE *in = open_in(opt->dir, "stats");
+	FILE *in = counters_open(opt->dir, "stats");
 	bool ok;
 
 	if (!in) {
@@ -421,7 +413,7 @@ static bool take_sample(struct sample *s, const struct options *opt)
 	ok = counters_read(&s->counters, in);
 	fclose(in);
 	s->up = ok;
-	in = ok ? open_in(opt->dir, "tasks") : NULL;
+	in = ok ? counters_open(opt->dir, "tasks") : NULL;
 	if (!in)
 		return ok;
 	s->may_see_processes = true;
@@ -441,7 +433,7 @@ static bool write_sample(FILE *out, struct sample *s, const struct options *opt)
 	info(out, &s->counters);
 	calls(out, &s->counters);
 	health(out, &s->counters);
-	in = open_in(opt->dir, "latency");
+	in = counters_open(opt->dir, "latency");
 	if (in) {
 		ok = durations(out, in);
 		fclose(in);

@@ -53,6 +53,28 @@ static const struct command commands[] = {
 		stat_main,
 	},
 	{
+		"top", "the processes that lock memory, on a screen kept up to date",
+		"[--interval SECONDS] [--sort KEY] [--filter TEXT] [--proc DIR]\n"
+		"\n"
+		"Show who has how much memory locked, how near the limit, how often they call and fail,\n"
+		"until q is pressed; ? tells the keys.\n"
+		"\n"
+		"  -i, --interval SECONDS  from one look to the next (2)\n"
+		"  -s, --sort KEY     first those with most locked memory, calls a second, failures or\n"
+		"                     calls in flight, least headroom, or in the order of pid: locked,\n"
+		"                     calls, failures, flight, headroom, pid\n"
+		"  -f, --filter TEXT  only processes with TEXT in their name, or of that pid\n"
+		"  -p, --proc DIR     read in DIR, not in " MLOCK2MON_PROC "\n"
+		"  -h, --help         show this text and leave\n"
+		"\n"
+		"Examples:\n"
+		"  mlock2mon top --sort headroom\n"
+		"        Who is about to reach the limit?\n"
+		"  mlock2mon top --filter java\n"
+		"        How are they doing?\n",
+		top_main,
+	},
+	{
 		"events", "the calls, one line each, as they return",
 		"[-n] [--json | --csv | --tracee | --tracee-legacy | --raw] [--color WHEN]\n"
 		"                        [--since SEQ | --from-end] [--wall] [--device PATH] [--map]\n"

@@ -383,21 +383,6 @@ static void show_json(FILE *out, const struct page *page, const struct options *
 	fputs("}\n", out);
 }
 
-static FILE *open_in(const char *dir, const char *name)
-{
-	char *path = NULL;
-	FILE *in;
-	int error;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return NULL;
-	in = fopen(path, "re");
-	error = errno;
-	free(path);
-	errno = error;
-	return in;
-}
-
 static bool not_understood(const char *dir, const char *name)
 {
 	fprintf(stderr, "mlock2mon: %s/%s was not understood\n", dir, name);
@@ -406,7 +391,7 @@ static bool not_understood(const char *dir, const char *name)
 
 static bool read_counters(struct page *page, const char *dir)
 {
-	FILE *in = open_in(dir, "stats");
+	FILE *in = counters_open(dir, "stats");
 	bool ok;
 
 	if (!in) {
@@ -422,7 +407,7 @@ static bool read_counters(struct page *page, const char *dir)
 static bool read_processes(struct page *page, const struct options *opt)
 {
 	const char *dir = opt->dir;
-	FILE *in = open_in(dir, "tasks");
+	FILE *in = counters_open(dir, "tasks");
 	bool ok;
 
 	if (!in && (errno == EACCES || errno == EPERM)) {

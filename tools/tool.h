@@ -30,6 +30,7 @@ int explain_main(const struct command *self, int argc, char **argv);
 int run_main(const struct command *self, int argc, char **argv);
 int doctor_main(const struct command *self, int argc, char **argv);
 int metrics_main(const struct command *self, int argc, char **argv);
+int top_main(const struct command *self, int argc, char **argv);
 int stat_main(const struct command *self, int argc, char **argv);
 
 int tool_help(const struct command *cmd);
