@@ -6,13 +6,18 @@
 set -u
 
 default_limit=300
+LIMIT_FACTOR=1
+leaks=/sys/kernel/debug/kmemleak
+covered=/sys/kernel/debug/gcov
+# shellcheck source=/dev/null # what check.sh says
+[[ ! -r $OUT/settings ]] || . "$OUT/settings"
 
 # limit_of FILE: a test that needs longer says so: "timeout: SECONDS" in a comment.
 limit_of() {
 	local limit
 
 	limit=$(sed -n '1,20s/^[#/ *]*timeout: *\([0-9]\+\).*/\1/p' "$SRC/$1" | sed -n 1p)
-	echo "${limit:-$default_limit}"
+	echo $((${limit:-$default_limit} * LIMIT_FACTOR))
 }
 
 # aftermath NAME: a line about what the test left behind, or nothing.
@@ -24,7 +29,21 @@ aftermath() {
 		echo "kernel log: $bad"
 	elif [[ -d /sys/module/mlock2mon ]]; then
 		echo "left the module loaded"
+	else
+		leaked "$1"
 	fi
+}
+
+# leaked NAME: a line if a kernel that looks for it found memory that nobody points to. It
+# takes an object for lost only after 5 seconds.
+leaked() {
+	[[ -w $leaks ]] || return 0
+	echo scan >"$leaks"
+	sleep 6
+	echo scan >"$leaks"
+	cat "$leaks" >"$OUT/$1.leaks"
+	echo clear >"$leaks"
+	[[ ! -s $OUT/$1.leaks ]] || echo "kernel log: leaked memory, see $1.leaks"
 }
 
 # run_test FILE: false if the guest should not be used any more.
@@ -64,6 +83,12 @@ program() {
 	esac
 }
 
+# keep_coverage: which lines of the module were run, if the kernel counts them.
+keep_coverage() {
+	[[ ! -d $covered$BUILD/module ]] || cp -r "$covered$BUILD/module" "$OUT/covered"
+}
+
+trap keep_coverage EXIT
 # The host writes stop when there is no time for more.
 for file; do
 	[[ ! -e $OUT/stop ]] || exit 0

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem=1024 timeout=300 append='' out='' root='' interactive='' icount='' monitor='' sockets=''
+cpus=2 mem='' timeout=300 append='' out='' root='' interactive='' threads=multi icount='' monitor='' sockets=''
 
 usage() {
 	cat <<-END
@@ -16,10 +16,11 @@ usage() {
 	  --root NAME      a name in selftests/chroots, for another root than the kernel's chroot
 	  --out DIR        /out of the guest, writable (build/KERNEL/out)
 	  --cpus N         processors ($cpus)
-	  --mem MIB        memory ($mem)
+	  --mem MIB        memory (1024; 3072 for a kernel that is built here)
 	  --timeout S      kill the guest after S seconds ($timeout); a command that writes
 	                   "ID S" to \$OUT/limit gets S seconds from then on instead
 	  --append STRING  more for the kernel command line
+	  --one-thread     under emulation, processors take turns instead of running at once
 	  --icount         one processor, and a clock that counts instructions, one a
 	                   nanosecond, and leaps to the next event when the guest is idle
 	  --monitor        commands to QEMU may be written to the FIFO DIR/monitor.in
@@ -37,6 +38,7 @@ parse() {
 		case $1 in
 		--help | -h) usage; exit 0 ;;
 		--interactive) interactive=1 ;;
+		--one-thread) threads=single ;;
 		--icount) icount=1 cpus=1 ;;
 		--monitor) monitor=1 ;;
 		--) shift; break ;;
@@ -50,7 +52,7 @@ parse() {
 		shift
 	done
 	[[ $cpus =~ ^[1-9][0-9]*$ ]] || misused "--cpus $cpus: not a number"
-	[[ $mem =~ ^[1-9][0-9]*$ ]] || misused "--mem $mem: not a number"
+	[[ ${mem:-1} =~ ^[1-9][0-9]*$ ]] || misused "--mem $mem: not a number"
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || misused "--timeout $timeout: not a number"
 	(($#)) || misused "no command"
 	command=("$@")
@@ -63,7 +65,7 @@ accelerator() {
 	elif grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; then
 		echo -accel kvm -cpu host
 	else
-		echo -accel tcg,thread=multi -cpu max
+		echo -accel "tcg,thread=$threads" -cpu max
 	fi
 }
 
@@ -225,6 +227,8 @@ main() {
 	need_kernel "$kernel"
 	need_root
 	need_guest_tools
+	[[ $mem || ! $(built_line "$kernel") ]] || mem=3072
+	mem=${mem:-1024}
 	build=$tree/build/$kernel
 	[[ -s $build/initramfs ]] || die "nothing built for $kernel: run selftests/build.sh $kernel"
 	out=${out:-$build/out}
