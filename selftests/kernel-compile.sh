@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The inside of kernel.sh: runs in a chroot that has the kernel's sources, fills /mnt with a
-# kernel of the configurations named, files of selftests/configs, and nothing else.
+# kernel of the configurations named, files of selftests/configs, and nothing else. What they
+# say after "# env: " is for the environment of builds against it.
 set -euo pipefail
 
 # unset_lines FILE: those settings of FILE that .config does not have.
@@ -21,7 +22,8 @@ unset_lines() {
 # slim: modules are built against headers, scripts and makefiles.
 slim() {
 	find . \( -path ./scripts -o -path ./tools \) -prune -o -type f \
-		\( -name '*.[coS]' -o -name '*.a' -o -name '.*.cmd' \) ! -name asm-offsets.c ! -name bounds.c -delete
+		\( -name '*.[coS]' -o -name '*.a' -o -name '.*.cmd' \) \
+		! -name asm-offsets.c ! -name bounds.c -exec rm {} +
 	rm -rf Documentation drivers/gpu tools/testing tools/perf
 }
 
@@ -38,6 +40,7 @@ main() {
 	unset_lines /tmp/config
 	make -s -j"$(nproc)"
 	cp "$(make -s image_name)" ../vmlinuz
+	sed -n 's/^# env: //p' /tmp/config >../env
 	slim
 }
 
