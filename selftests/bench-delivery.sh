@@ -23,6 +23,9 @@ ways=(
 	"device, mapped|2|20100|device deliver mapped|libmlock2mon in the mapped ring"
 	"mlock2mon events --json|1|20100|device_json|to a file"
 	"mlock2mon events --raw|1|20100|device_raw|to a file"
+	'mlock2mon report --json|1|20100|report --json "call":"mlock2"|from a file of mlock2mon record to a file'
+	"mlock2mon report --csv|1|20100|report --csv ,mlock2,|likewise"
+	"trace-cmd report|1|20100|trace_cmd_decode|from a file of trace-cmd record to a file; both events"
 	"trace-cmd record|1|200100|trace_cmd|trace_pipe_raw to a file, not decoded; both events"
 	"trace-cmd record, report|1|20100|trace_cmd_report|and decoded to a file of text"
 	"perf record|1|20100|perf_record|to a file, not decoded; both events"
@@ -79,6 +82,16 @@ device_json() {
 device_raw() {
 	with_module mlock2mon events --no-follow --raw &&
 		equal "$(lines_of "$work/out" ' call=mlock2 ')" "$calls" records
+}
+
+# report FORM PATTERN: what was recorded before.
+report() {
+	insmod "$MODULE"
+	deliver call "$calls"
+	mlock2mon record --no-follow --force "$work/m2m" 2>"$work/err" || return
+	rmmod mlock2mon
+	spent "$work/spent" mlock2mon report "$1" "$work/m2m" >"$work/out" || return
+	equal "$(lines_of "$work/out" "$2")" "$calls" records
 }
 
 set_events() {
@@ -170,6 +183,11 @@ add_spent() {
 trace_cmd_report() {
 	trace_cmd &&
 		add_spent trace-cmd report -i "$work/dat" >"$work/text" 2>"$work/err"
+}
+
+trace_cmd_decode() {
+	trace_cmd &&
+		spent "$work/spent" trace-cmd report -i "$work/dat" >"$work/text" 2>"$work/err"
 }
 
 perf_record() {

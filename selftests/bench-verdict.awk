@@ -61,6 +61,17 @@ function compare(what, other, least, min)
 		print table, what, "verdict", error["cost", other]
 }
 
+# How many times as much one way to read spends on a record as another.
+function slower(what, way, other, least, column)
+{
+	column = "instructions a record"
+	if (has("delivery", way, column) && has("delivery", other, column))
+		print_row(what, of("delivery", other, column) / of("delivery", way, column),
+			"at least", least)
+	else if (("delivery", other) in error)
+		print table, what, "verdict", error["delivery", other]
+}
+
 function flat(what, name, column, percent)
 {
 	percent = spread(name, column)
@@ -124,6 +135,10 @@ END {
 	    "times as fast as trace_pipe", "at least", 2)
 	one("mapped ring, times as fast as trace_pipe", "delivery", "device, mapped",
 	    "times as fast as trace_pipe", "at least", 20)
+	slower("trace-cmd report : mlock2mon report --json", "mlock2mon report --json",
+	    "trace-cmd report", 5)
+	slower("trace-cmd report : mlock2mon report --csv", "mlock2mon report --csv",
+	    "trace-cmd report", 8)
 	one("bpftrace, times as long to the first event", "start", "bpftrace",
 	    "times as long as insmod, cat", "at least", 20)
 }
