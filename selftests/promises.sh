@@ -49,6 +49,14 @@ complete() {
 		}' /proc/mlock2mon/stats
 }
 
+# unused: what is available, and the free pages that processors keep for themselves, which
+# the kernel counts as neither free nor used: tens of MiB.
+unused() {
+	awk '/^MemAvailable:/ { kb += $2 }
+		$1 == "count:" { kb += $2 * 4 }
+		END { print kb }' /proc/meminfo /proc/zoneinfo
+}
+
 # records: the lines of all records kept, as a reader that never waits gets them.
 records() {
 	dd if=/dev/mlock2mon bs=65536 iflag=nonblock status=none 2>/dev/null

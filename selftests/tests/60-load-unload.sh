@@ -33,14 +33,6 @@ stop_load() {
 	wait "$churn_pid" 2>/dev/null
 }
 
-# unused: what is available, and the free pages that processors keep for themselves, which
-# the kernel counts as neither free nor used: tens of MiB.
-unused() {
-	awk '/^MemAvailable:/ { kb += $2 }
-		$1 == "count:" { kb += $2 * 4 }
-		END { print kb }' /proc/meminfo /proc/zoneinfo
-}
-
 # memory: all that the kernel says of it, when caches are dropped and RCU had its time.
 memory() {
 	sync

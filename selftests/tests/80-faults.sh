@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Each allocation fails once, where the kernel can let it.
+# timeout: 400
+. "${SRC:?}/selftests/lib.sh"
+. "$SRC/selftests/promises.sh"
+
+debug=/sys/kernel/debug
+
+if [[ ! -e /proc/self/fail-nth ]]; then
+	echo "1..0 # SKIP this kernel cannot let allocations fail"
+	exit 0
+fi
+# All of them, those that may wait included; the kernel need not say which.
+echo N >$debug/failslab/ignore-gfp-wait
+echo N >$debug/fail_page_alloc/ignore-gfp-wait
+echo N >$debug/fail_page_alloc/ignore-gfp-highmem
+echo 0 >$debug/fail_page_alloc/min-order
+echo 0 >$debug/failslab/verbose
+echo 0 >$debug/fail_page_alloc/verbose
+
+plan 17
+relay 4 faults load "$MODULE" max_tasks=64 ring_records=64 maxactive=16 related=1
+load
+relay 12 faults use
+unload
+check "the module loads and works after all that" eval 'load && act map 1 lock 0 1 && unload'

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Programs that lock memory for a purpose, call for call as strace sees them, and those that
+# stay, kilobyte for kilobyte as the kernel counts them.
+# timeout: 900
+. "${SRC:?}/selftests/lib.sh"
+. "$SRC/selftests/witness.sh"
+
+export GNUPGHOME=$scratch/gnupg HOME=$scratch
+mkdir -m 700 "$GNUPGHOME"
+printf 'lock_all\nport 0\ncmdport 0\npidfile %s\n' "$scratch/chronyd.pid" >"$scratch/chrony.conf"
+printf '/bin/true\n+/bin/ls\n' >"$scratch/memlockd.cfg"
+
+# all_calls: how many there were.
+all_calls() {
+	awk '/\.entries / { n += $2 } END { print n + 0 }' "$stats"
+}
+
+# agree COMMAND...: it and its children, as strace and as the module see them, and all that were
+# before. What the command itself comes to is its own affair, but it must make a call.
+agree() {
+	local before
+
+	before=$(all_calls)
+	strace -ff -o "$scratch/seen" -X raw -e "trace=$(IFS=,; echo "${calls[*]}")" \
+		timeout -s INT 120 "$@" >"$scratch/said" 2>&1 </dev/null
+	drain "$scratch/events"
+	of_calls "$scratch/events" >"$scratch/events.calls"
+	(($(all_calls) > before)) || { echo "no call"; tail -n 5 "$scratch/said"; return 1; }
+	testify strace "$scratch/witness" "$scratch"/seen.*
+	testify events "$scratch/module" "$scratch/events"
+	same "$scratch/witness" "$scratch/module"
+}
+
+# stressed STRESSOR OPERATIONS [OPTION ...]
+stressed() {
+	agree stress-ng --quiet --temp-path "$scratch" --timeout 60 "--$1" 1 "--$1-ops" "$2" "${@:3}"
+}
+
+# row PID KEY: of the process in tasks.
+row() {
+	awk -v pid="$1" -v key="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == key) at = i; next }
+		$1 == pid { print $at }' /proc/mlock2mon/tasks | sort -rn | head -n 1
+}
+
+# vmlck PID
+vmlck() {
+	awk '$1 == "VmLck:" { print $2 }' "/proc/$1/status"
+}
+
+# locks PID: it has locked something, and is done with it.
+locks() {
+	local before
+
+	before=$(vmlck "$1") && ((before > 0)) && sleep 0.5 && [[ $(vmlck "$1") == "$before" ]]
+}
+
+# holds COMMAND...: a program that goes on; what it has locked is what tasks says.
+holds() {
+	local pid kb said status=0
+
+	"$@" >"$scratch/said" 2>&1 </dev/null &
+	pid=$!
+	wait_until 60 locks "$pid" || { echo "it locks nothing"; cat "$scratch/said"; kill -9 "$pid"; return 1; }
+	kb=$(vmlck "$pid") said=$(row "$pid" locked_kb)
+	[[ $kb == "$said" ]] || { echo "VmLck $kb, locked_kb $said"; status=1; }
+	kill "$pid"
+	wait "$pid"
+	return $status
+}
+
+plan 14
+load collapse=0 ring_records=262144
+check "gpg" agree gpg --batch --list-keys
+check "gpg, which may lock less than it wants" agree prlimit --memlock=16384 setpriv \
+	--reuid=user --regid=user --clear-groups env HOME=/tmp GNUPGHOME=/tmp gpg --batch --list-keys
+check "openssl with a secure heap" agree env OPENSSL_SEC_MEM=65536 openssl genrsa -out /dev/null 1024
+check "cryptsetup" agree cryptsetup benchmark --cipher aes-cbc
+check "cyclictest -m" agree cyclictest -q -m -l 50 -i 10000
+check "stress-ng: mlock" stressed mlock 40
+check "stress-ng: mlockmany" stressed mlockmany 4
+check "stress-ng: mmap, locked" stressed mmap 3 --mmap-bytes 1M --mmap-mprotect
+check "stress-ng: vm, locked" stressed vm 2 --vm-bytes 1M --vm-locked
+check "stress-ng: remap, locked" stressed remap 4 --remap-mlock
+check "chronyd with lock_all" holds chronyd -x -d -f "$scratch/chrony.conf"
+check "memlockd" holds memlockd -d -u user -c "$scratch/memlockd.cfg"
+check "cyclictest -m, which stays" holds cyclictest -q -m -l 100000 -i 100000
+check "stats know of no call that was missed" test "$(awk '/\.missed / { n += $2 } END { print n + 0 }' "$stats")" -eq 0
+unload
