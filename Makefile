@@ -5,6 +5,10 @@ KDIR	?= /lib/modules/$(shell uname -r)/build
 TOOL	?= tools/mlock2mon
 LIB	?= $(dir $(TOOL))libmlock2mon.a
 PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+UNITDIR	?= $(PREFIX)/lib/systemd/system
+MANDIR	?= $(PREFIX)/share/man
+DOCDIR	?= $(PREFIX)/share/doc/mlock2mon
 CFLAGS	?= -O2 -g
 export TESTS KERNELS
 
@@ -32,7 +36,8 @@ endif
 $(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h tools/page.html \
 	mlock2mon.h
 	$(without)
-	$(CC) $(CFLAGS) -Wall -Wextra -I. $(with) $(filter %.c %.a,$^) $(ncurses) -o $@
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -I. $(with) $(filter %.c %.a,$^) $(LDFLAGS) $(ncurses) \
+		-o $@
 
 lib: $(LIB) ## build libmlock2mon.a alone
 
@@ -45,23 +50,49 @@ $(LIB): $(lib_objects)
 $(LIB:.a=.o): tools/libmlock2mon.c
 $(LIB:.a=-format.o): format.c
 $(lib_objects): tools/libmlock2mon.h tools/userspace.h mlock2mon.h filter.h format.h why.h
-	$(CC) $(CFLAGS) -fPIC -Wall -Wextra -I. -c $(filter %.c,$^) -o $@
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -Wall -Wextra -I. -c $(filter %.c,$^) -o $@
 
-install: tool lib ## put command, completion, library, manuals into PREFIX, /usr/local
-	for dir in sbin include lib/pkgconfig share/man/man3 share/man/man4 share/man/man5 \
-		share/man/man8 share/bash-completion/completions; do \
-		install -d $(DESTDIR)$(PREFIX)/$$dir || exit; done
-	install $(TOOL) $(DESTDIR)$(PREFIX)/sbin/mlock2mon
-	install -m 644 mlock2mon.h tools/libmlock2mon.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libmlock2mon.a
-	for n in 3 4 8; do install -m 644 tools/mlock2mon.$$n \
-		$(DESTDIR)$(PREFIX)/share/man/man$$n || exit; done
-	install -m 644 tools/mlock2mon-file.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 tools/mlock2mon.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mlock2mon
+# What is installed: FILE:MODE:PLACE.
+installed := $(TOOL):755:$(PREFIX)/sbin/mlock2mon \
+	tools/mlock2mon-libc:755:$(PREFIX)/sbin/mlock2mon-libc \
+	mlock2mon.h:644:$(PREFIX)/include/mlock2mon.h \
+	tools/libmlock2mon.h:644:$(PREFIX)/include/libmlock2mon.h \
+	$(LIB):644:$(LIBDIR)/libmlock2mon.a \
+	tools/mlock2mon.bash-completion:644:$(PREFIX)/share/bash-completion/completions/mlock2mon \
+	packaging/60-mlock2mon.rules:644:$(DOCDIR)/examples/60-mlock2mon.rules \
+	packaging/mlock2mon.service:644:$(UNITDIR)/mlock2mon.service \
+	packaging/mlock2mon-metrics.timer:644:$(UNITDIR)/mlock2mon-metrics.timer
+installed += $(foreach page,mlock2mon.3 mlock2mon.4 mlock2mon-file.5 mlock2mon.8 mlock2mon-libc.8,\
+	tools/$(page):644:$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(page))
+
+# Those that name places and the version: TEMPLATE:MODE:PLACE.
+filled := tools/libmlock2mon.pc.in:644:$(LIBDIR)/pkgconfig/libmlock2mon.pc \
+	packaging/mlock2mon-metrics.service.in:644:$(UNITDIR)/mlock2mon-metrics.service
+
+install: tool lib ## put command, library, manuals, units into PREFIX, /usr/local
+	for file in $(installed) $(filled); do IFS=: && set -- $$file && \
+		install -D -m $$2 $$1 "$(DESTDIR)$$3" || exit; done
 	version=$$(sed -n 's/^.define MLOCK2MON_VERSION[^"]*"\(.*\)"/\1/p' mlock2mon.h) && \
-		sed "s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$$version|" tools/libmlock2mon.pc.in \
-		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libmlock2mon.pc
+		sed -i "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$$version|" \
+		$(foreach file,$(filled),$(DESTDIR)$(lastword $(subst :, ,$(file))))
+
+uninstall: ## take them away again
+	for file in $(installed) $(filled); do rm -f "$(DESTDIR)$${file##*:}" || exit; done
+	! test -d $(DESTDIR)$(DOCDIR) || find $(DESTDIR)$(DOCDIR) -depth -type d -empty -delete
+
+# kbuild leaves depmod out where there is no System.map, as with Debian's headers.
+modules_install: module ## put the module where modprobe finds it
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(depmod)
+
+modules_uninstall: $(KDIR)/Makefile ## take it away again
+	rm -f $(modules)/*/mlock2mon.ko*
+	$(depmod)
+
+# What `make kernelrelease` says is not all of it with Debian's headers.
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+modules = $(INSTALL_MOD_PATH)/lib/modules/$(release)
+depmod = depmod $(addprefix --basedir ,$(INSTALL_MOD_PATH)) $(release)
 
 demo: ## show it at work: real programs watched in a guest
 	@selftests/demo.sh
@@ -98,7 +129,9 @@ distclean: clean ## and the chroots, which take a minute each to make
 	@selftests/distclean.sh
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all module tool lib install demo shell check lint fuzz check-all coverage support bench \
-	clean distclean help
+FORCE:
+
+.PHONY: all module tool lib install uninstall modules_install modules_uninstall demo shell check \
+	lint fuzz check-all coverage support bench clean distclean help
