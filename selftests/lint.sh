@@ -132,14 +132,17 @@ model_labels() {
 	missing=$(diff <(labels ring.c) <(labels selftests/ring.pml)) || { echo "$missing"; return 1; }
 }
 
-# spdx: in the first line, or in the second after #!.
+# spdx: in the first line, or in the second after #!. debian/copyright speaks for those that
+# have no comments.
 spdx_present() {
 	local file bad=0
 
 	while read -r file; do
 		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: ' || { echo "$file"; bad=1; }
 	done < <(find . \( -name .git -o -name build \) -prune -o -type f -print |
-		grep -vE '^\./(COPYING|README|HACKING|CHANGES|.*\.(ko|a|o|mod|cmd|md))$|^\./tools/mlock2mon$')
+		grep -vE '^\./(COPYING|README|HACKING|CHANGES|.*\.(ko|a|o|mod|cmd|md))$|^\./tools/mlock2mon$' |
+		grep -vE '^\./debian/(changelog|copyright|clean|source/format)$' |
+		grep -vE '^\./debian/.*\.(docs|install|lintian-overrides)$')
 	return $bad
 }
 
@@ -154,8 +157,9 @@ version_is_new() {
 	local version
 
 	version=$(sed -n 's/^#define MLOCK2MON_VERSION.*"\(.*\)"/\1/p' mlock2mon.h)
-	[[ $version && $(head -n 1 CHANGES) == "$version" ]] ||
-		{ echo "mlock2mon.h: $version, CHANGES: $(head -n 1 CHANGES)"; return 1; }
+	[[ $version && $(head -n 1 CHANGES) == "$version" &&
+		$(head -n 1 debian/changelog) == "mlock2mon ($version) "* ]] ||
+		{ echo "mlock2mon.h: $version"; head -n 1 CHANGES debian/changelog; return 1; }
 }
 
 check_each "
@@ -171,5 +175,5 @@ arrows_kept		who uses whom is as HACKING has it
 options_agree		help, manual, completion and parser have the same options
 spdx_present		every file names its licence
 device_last		the device appears when nothing can fail any more
-version_is_new		CHANGES begins with the version of mlock2mon.h
+version_is_new		CHANGES and debian/changelog begin with the version of mlock2mon.h
 " "$@"
