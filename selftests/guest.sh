@@ -5,7 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 kernel=$(default_kernel)
-cpus=2 mem='' timeout=300 append='' out='' root='' interactive='' threads=multi icount='' monitor='' sockets=''
+cpus=2 mem='' timeout=300 append='' out='' root='' interactive='' threads=multi icount=''
+monitor='' firmware='' sockets=''
 
 usage() {
 	cat <<-END
@@ -21,6 +22,8 @@ usage() {
 	                   "ID S" to \$OUT/limit gets S seconds from then on instead
 	  --append STRING  more for the kernel command line
 	  --one-thread     under emulation, processors take turns instead of running at once
+	  --firmware DIR   boot DIR/vmlinuz by the UEFI firmware DIR/code.fd, whose variables
+	                   are kept in DIR/vars.fd; without it, there is none
 	  --icount         one processor, and a clock that counts instructions, one a
 	                   nanosecond, and leaps to the next event when the guest is idle
 	  --monitor        commands to QEMU may be written to the FIFO DIR/monitor.in
@@ -42,7 +45,7 @@ parse() {
 		--icount) icount=1 cpus=1 ;;
 		--monitor) monitor=1 ;;
 		--) shift; break ;;
-		--kernel | --root | --out | --cpus | --mem | --timeout | --append)
+		--kernel | --root | --out | --cpus | --mem | --timeout | --append | --firmware)
 			(($# > 1)) || misused "$1 needs a value"
 			declare -g "${1#--}=$2"
 			shift ;;
@@ -100,6 +103,12 @@ share() {
 	args+=(-virtfs "local,path=${2//,/,,},mount_tag=$1,security_model=passthrough,multidevs=remap$3")
 }
 
+# add_firmware DIR
+add_firmware() {
+	args+=(-drive "if=pflash,format=raw,readonly=on,file=${1//,/,,}/code.fd"
+		-drive "if=pflash,format=raw,file=${1//,/,,}/vars.fd")
+}
+
 # write_command: what process 1 of the guest runs.
 write_command() {
 	rm -rf "$out/.command" "$out/.interactive" "$out/.verdict" "$out/.pipe" "$out/limit"
@@ -134,8 +143,9 @@ start() {
 	share src "$tree" ,readonly=on
 	share out "$out" ''
 	args+=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
-		-kernel "$build/vmlinuz" -initrd "$build/initramfs"
+		-kernel "${firmware:-$build}/vmlinuz" -initrd "$build/initramfs"
 		-device virtio-rng-pci)
+	[[ ! $firmware ]] || add_firmware "$firmware"
 	if [[ $monitor ]]; then
 		rm -f "$out"/monitor.{in,out}
 		mkfifo "$out"/monitor.{in,out}
