@@ -10,11 +10,13 @@ usage() {
 	       make check-all [LEVEL=smoke] [MINUTES=N] [TESTS=...] [KERNELS=...] [...]
 	Checks the sources (lint; make lint does that alone), fuzzes what user space compiles
 	as well (fuzz), checks the model of the ring (model), what the module adds to calls
-	(cost) and the pictures of the command (page), builds and runs the unit tests and the
-	tests in guests for each kernel of selftests/kernels. TESTS selects by a shell pattern
-	that is matched against the names, with anything around it (lint, fuzz, model, cost,
-	page, unit-*, selftests/tests/*); KERNELS by name. FUZZ_SECONDS is how long each
-	program fuzzes (5), FUZZ_SEED where it starts (1).
+	(cost), the pictures of the command (page) and signatures (signing), builds and runs
+	the unit tests and the tests in guests for each kernel of selftests/kernels. TESTS
+	selects by a shell pattern that is matched against the names, with anything around it
+	(lint, fuzz, model, cost, page, signing, packages, unit-*, selftests/tests/*); KERNELS
+	by name. What installs, upgrades and purges packages for Debian (packages) takes some
+	minutes and a mirror, so it is part of make check-all, or of TESTS=packages.
+	FUZZ_SECONDS is how long each program fuzzes (5), FUZZ_SEED where it starts (1).
 	FLOOD_SECONDS is how long 42-flood floods each ring (20, at most 60), CHAOS_SECONDS how
 	long each half of 81-chaos takes (10; 30 on kernels that are built here, 300 with make
 	check-all), CHAOS_SEED where it starts (1), SOAK_SECONDS how long 83-soak takes (20;
@@ -152,6 +154,21 @@ page() {
 		selftests/page.sh || true
 }
 
+# signing: the module where signatures are wanted, in guests with firmware.
+signing() {
+	wanted signing || return 0
+	run_here "$1" signing "$tree/selftests/signing.sh" "$1" || true
+}
+
+# packages: for Debian. They take long, and a kernel from the mirror.
+packages() {
+	wanted packages && [[ $all || ${TESTS-} ]] || return 0
+	run_here "$1" packages nice "$tree/selftests/enter.sh" --root packages --copy "$1" \
+		selftests/packages.sh || return 0
+	run_here "$1" packages-guest "$tree/selftests/guest.sh" --kernel "$1" --root packages \
+		--out "$tree/build/$1/packages-guest" -- selftests/packages-guest.sh || true
+}
+
 # cost: of calls, on one kernel.
 cost() {
 	wanted cost || return 0
@@ -274,11 +291,21 @@ check_built() {
 
 	run_here "$kernel" build as_tap "builds without a warning" \
 		"$tree/selftests/build.sh" "$kernel" || return 0
-	[[ $kernel != "$(default_kernel)" ]] ||
-		{ cost "$kernel"; lint "$kernel"; fuzz "$kernel"; model "$kernel"; page "$kernel"; } &
+	[[ $kernel != "$(default_kernel)" ]] || check_once "$kernel" &
 	units "$kernel"
 	guests "$kernel"
 	wait
+}
+
+# check_once KERNEL: what is checked with one kernel only.
+check_once() {
+	cost "$1"
+	lint "$1"
+	fuzz "$1"
+	model "$1"
+	page "$1"
+	signing "$1"
+	packages "$1"
 }
 
 # end_jobs: what was started ends with the one that started it.
@@ -348,11 +375,11 @@ finish() {
 
 # anything_wanted: a pattern that selects nothing must not look like success.
 anything_wanted() {
-	local file
+	local file name
 
-	if wanted lint || wanted fuzz || wanted model || wanted cost || wanted page; then
-		return 0
-	fi
+	for name in lint fuzz model cost page signing packages; do
+		! wanted $name || return 0
+	done
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do
 		file=${file#"$tree/"}
 		! wanted "${file%.c}" || return 0

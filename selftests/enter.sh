@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Run a command in the chroot of a kernel, with the tree at /src and, if the kernel is one
-# that is built here, what was built at /mnt. Only build/KERNEL and /tmp can be written, and
-# nothing stays mounted.
+# that is built here, what was built at /mnt. Only build/KERNEL and /tmp can be written, or
+# all of a copy, and nothing stays mounted.
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
 usage() {
 	cat <<-END
-	Usage: selftests/enter.sh [--root NAME] KERNEL COMMAND [ARGUMENT ...]
+	Usage: selftests/enter.sh [--root NAME] [--copy] KERNEL COMMAND [ARGUMENT ...]
 	Runs COMMAND in the chroot for KERNEL, or in the chroot NAME, in /src, which is this
-	tree, read-only. /src/build/KERNEL can be written. Environment: SRC, BUILD, KERNEL,
+	tree, read-only. /src/build/KERNEL can be written; with --copy all else too, in memory,
+	and it is gone afterwards. Environment: SRC, BUILD, KERNEL,
 	KDIR (what modules are built against), VMLINUZ, KVER (of a Debian kernel), and what the
 	file env of a kernel that is built here says.
 	END
@@ -31,19 +32,31 @@ mount_kernel() {
 	fi
 }
 
+# mount_copy ROOT: at ROOT/tmp/root, which nobody else sees.
+mount_copy() {
+	mount -t tmpfs -o size=8g tmpfs "$1/tmp"
+	mkdir "$1"/tmp/{upper,work,root}
+	mount -t overlay -o "lowerdir=$1,upperdir=$1/tmp/upper,workdir=$1/tmp/work" overlay "$1/tmp/root"
+}
+
 # In the private mount and pid namespace; the kernel undoes it all.
 mount_and_run() {
-	local root=$1 built=$2 name=$3 build=build/$3 facts=()
-	shift 3
+	local root=$1 built=$2 copy=$3 name=$4 build=build/$4 facts=()
+	shift 4
 
-	mount --bind "$root" "$root"
+	if [[ $copy ]]; then
+		mount_copy "$root"
+		root=$root/tmp/root
+	else
+		mount --bind "$root" "$root"
+	fi
 	mount --bind "$tree" "$root/src"
 	mount -o remount,bind,ro "$root/src"
 	mount --bind "$tree/$build" "$root/src/$build"
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs tmpfs "$root/tmp"
 	mount_kernel "$root" "$built"
-	mount -o remount,bind,ro "$root"
+	[[ $copy ]] || mount -o remount,bind,ro "$root"
 	# shellcheck disable=SC2016 # expanded in the chroot
 	exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C \
 		SRC=/src BUILD="/src/$build" KERNEL="$name" "${facts[@]}" \
@@ -51,13 +64,18 @@ mount_and_run() {
 }
 
 main() {
-	local root built='' name=''
+	local root built='' name='' copy=''
 
-	case ${1-} in
-	-h | --help) usage; exit 0 ;;
-	--root) (($# > 1)) || misused "--root needs a value"; name=$2; shift 2 ;;
-	-*) misused "unknown option $1" ;;
-	esac
+	while (($#)); do
+		case $1 in
+		-h | --help) usage; exit 0 ;;
+		--root) (($# > 1)) || misused "--root needs a value"; name=$2; shift ;;
+		--copy) copy=1 ;;
+		-*) misused "unknown option $1" ;;
+		*) break ;;
+		esac
+		shift
+	done
 	if [[ ${1-} == inside && -n ${MLOCK2MON_INSIDE-} ]]; then
 		shift
 		mount_and_run "$@"
@@ -77,7 +95,7 @@ main() {
 		flock -s 8
 	fi
 	MLOCK2MON_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private \
-		"$0" inside "$root" "$built" "$@"
+		"$0" inside "$root" "$built" "$copy" "$@"
 }
 
 main "$@"

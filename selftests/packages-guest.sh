@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What the packages install, at work in a guest whose root is the chroot `packages`: units,
+# with systemd as the first process of a container, and the rule for udev. packages.sh has
+# left packages and module; the module is not built here, which would take minutes.
+. "${SRC:?}/selftests/lib.sh"
+
+packages=$BUILD/packages
+counters=/var/lib/prometheus/node-exporter
+examples=/usr/share/doc/mlock2mon/examples
+work=$(mktemp -d -p /root)	# systemd tidies /tmp up when it starts
+
+# put_in_place: as dkms would have done it, and the administrator.
+put_in_place() {
+	local place
+
+	# The chroot has no manuals and examples, but packages have.
+	sed -i '/^path-exclude/d' /etc/dpkg/dpkg.cfg.d/*
+	place=/lib/modules/$(uname -r)
+	mkdir -p "$place/updates" "$counters"
+	cp -r "$packages/modules/$(uname -r)" "$place/updates/dkms" && depmod || return
+	dpkg-deb --fsys-tarfile "$packages"/mlock2mon-dkms_*.deb |
+		tar -x -C / --wildcards './lib/systemd/*' || return
+	dpkg -i "$packages"/mlock2mon_*.deb || return
+	echo "options mlock2mon related=1" >/etc/modprobe.d/mlock2mon.conf
+	useradd --system reader
+	write_reader >/etc/systemd/system/reader.service
+	systemctl enable mlock2mon.service mlock2mon-metrics.timer
+}
+
+# write_reader: a unit as mlock2mon(4) has it.
+write_reader() {
+	echo "[Service]"
+	echo "Type=oneshot"
+	echo "ExecStart=/usr/sbin/mlock2mon events --no-follow --raw"
+	echo "StandardOutput=truncate:$work/read"
+	sed -n '/^User=reader/,/^\.Ed/ { /=/p }' "$SRC/tools/mlock2mon.4"
+}
+
+# start_systemd: it sees by the variable that it is in a container.
+start_systemd() {
+	unshare --pid --fork --kill-child --mount --mount-proc --propagation unchanged \
+		env container=guest /lib/systemd/systemd --unit=basic.target --log-target=kmsg \
+		</dev/null >"$work/systemd" 2>&1 &
+	systemd=$!
+	wait_until 90 control -q is-active basic.target timers.target
+}
+
+# inside COMMAND...: as part of that container.
+inside() {
+	nsenter --target "$(pgrep -P "$systemd")" --pid --mount "$@"
+}
+
+# control ARGUMENT...: of systemd, which listens to no others.
+control() {
+	inside systemctl --no-pager "$@"
+}
+
+# active UNIT
+active() {
+	wait_until 30 control -q is-active "$1" || { control status "$1"; return 1; }
+}
+
+counters_written() {
+	local file=$counters/mlock2mon.prom
+
+	# Without CAP_PERFMON it would know nothing of processes.
+	wait_until 90 test -s "$file" && grep -q '^mlock2mon_up 1$' "$file" &&
+		grep -q '^mlock2mon_processes ' "$file" && return
+	control status mlock2mon-metrics.service
+	cat "$counters"/*
+	return 1
+}
+
+# rule_wanted: what the example says, done to the letter.
+rule_wanted() {
+	inside bash -ec "cd $examples; $(sed -n 's/^#\t//p' "$examples/60-mlock2mon.rules")"
+}
+
+# is_of_group: the device, by its mode, owner and group.
+is_of_group() {
+	[[ $(stat --format '%a %U %G' /dev/mlock2mon) == "440 root mlock2mon" ]]
+}
+
+# opens OPTION...: what the device says to a user, with these of setpriv.
+opens() {
+	setpriv --reuid=reader --regid=reader "$@" \
+		dd if=/dev/mlock2mon bs=64k count=1 iflag=nonblock status=none 2>&1 |
+		sed 's/^seq=.*/a record/; s/.*: //; q'
+}
+
+reader_reads() {
+	control start reader.service && grep -q '^seq=' "$work/read" && return
+	control status reader.service
+	return 1
+}
+
+# stays: stopping fails, and says so, while the device is open.
+stays() {
+	exec 6</dev/mlock2mon
+	! control stop mlock2mon.service
+	exec 6<&-
+	control -q is-failed mlock2mon.service && [[ -d /sys/module/mlock2mon ]]
+}
+
+stops() {
+	control start mlock2mon.service && control stop mlock2mon.service || return
+	[[ ! -d /sys/module/mlock2mon ]]
+}
+
+if [[ ! -d $packages/modules/$(uname -r) ]]; then
+	echo "1..0 # SKIP the mirror has another kernel than this"
+	exit
+fi
+plan 12
+said=$(put_in_place 2>&1) || bail "$said"
+start_systemd || bail "systemd: $(dmesg | tail -n 20)"
+check "the module is loaded then" active mlock2mon.service
+is "$(</sys/module/mlock2mon/parameters/related)" Y "... with the parameters of modprobe.d"
+check "counters for the node exporter are written" counters_written
+check "the rule for udev can be had" rule_wanted
+check "... and gives the device to the group" wait_until 30 is_of_group
+act map 1 lock 0 1 end >/dev/null
+is "$(opens --groups=mlock2mon)" "Operation not permitted" "the group alone opens nothing"
+is "$(opens --clear-groups --inh-caps=+perfmon --ambient-caps=+perfmon)" "Permission denied" \
+	"nor does the capability"
+is "$(opens --groups=mlock2mon --inh-caps=+perfmon --ambient-caps=+perfmon)" "a record" "both do"
+check "... as in a unit like that of the manual" reader_reads
+check "an open device keeps the module" stays
+check "it goes when it is closed" stops
+control start mlock2mon.service
+check "when it comes again, the device is the group's at once" wait_until 30 is_of_group
+{ kill -KILL "$systemd"; wait "$systemd"; } 2>/dev/null
+rm -rf "$work"
