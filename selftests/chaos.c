@@ -58,7 +58,7 @@ static void answered(struct actor *a, const char *what, long ret, const int *err
 	note("%s: %s", what, strerrorname_np(error));
 }
 
-#define ERRORS(...) (const int[]){ __VA_ARGS__, 0 }
+#define ERRORS(...) ((const int[]){ __VA_ARGS__, 0 })
 
 /* A place to write to or to read from: good, at the end of what is mapped, or none. */
 static void *some_place(struct actor *a)

@@ -57,7 +57,7 @@ status=0
 lines || status=1
 missed=$(never_run)
 if [[ $missed ]]; then
-	sed "s,^,no test reached ," <<<"$missed"
+	echo "no test reached: ${missed//$'\n'/ }"
 	status=1
 fi
 exit $status

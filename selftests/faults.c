@@ -285,7 +285,10 @@ static void use(size_t action)
 
 		lock_something();
 		arm(number);
-		ret = actions[action].act ? actions[action].act(fd) : read_all(actions[action].path);
+		if (actions[action].act)
+			ret = actions[action].act(fd);
+		else
+			ret = read_all(actions[action].path);
 		error = errno;
 		was = disarm();
 		close(fd);

@@ -339,7 +339,9 @@ static size_t count_shown(const struct screen *s)
 
 static size_t lines_of_page(void)
 {
-	return LINES > HEAD_LINES ? LINES - HEAD_LINES : 1;
+	int room = LINES - HEAD_LINES;
+
+	return room > 0 ? room : 1;
 }
 
 static void process_lines(struct screen *s)
@@ -521,7 +523,8 @@ static int run_top(struct options *opt)
 	if (opt->filter)
 		snprintf(s.filter, sizeof(s.filter), "%s", opt->filter);
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		fprintf(stderr, "mlock2mon: top needs a terminal; 'mlock2mon stat --watch' does not\n");
+		fprintf(stderr,
+			"mlock2mon: top needs a terminal; 'mlock2mon stat --watch' does not\n");
 		return TOOL_FAILED;
 	}
 	if (!live_look(&s.live, clock_ns(CLOCK_MONOTONIC))) {
