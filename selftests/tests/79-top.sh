@@ -8,17 +8,26 @@
 export TMUX_TMPDIR
 TMUX_TMPDIR=$(mktemp -d)
 
+terminal=
+
+# in_tmux ARGUMENT...: each terminal has a server of its own, for one that is told to end may
+# still answer.
+in_tmux() {
+	tmux -f /dev/null -L "$terminal" "$@"
+}
+
 # on_terminal COMMAND: in a terminal of 80 by 20, before which something stood.
 on_terminal() {
-	tmux -f /dev/null new-session -d -x 80 -y 20 "echo before; $1; echo \"left \$?\"; stty -a; exec sleep 1000"
+	terminal=$RANDOM$RANDOM
+	in_tmux new-session -d -x 80 -y 20 "echo before; $1; echo \"left \$?\"; stty -a; exec sleep 1000"
 }
 
 screen() {
-	tmux capture-pane -p
+	in_tmux capture-pane -p
 }
 
 keys() {
-	tmux send-keys "$@"
+	in_tmux send-keys "$@"
 }
 
 # shows PATTERN: some line of the screen.
@@ -62,7 +71,7 @@ dies() {
 	will_show '^ +PID' || return 1
 	pkill -"$1" -x mlock2mon
 	given_back "$2" || return 1
-	tmux kill-server
+	in_tmux kill-server
 }
 
 plan 24
@@ -115,7 +124,7 @@ load
 check "... and comes back with the module" will_show '^No process that locked or unlocked'
 keys q
 check "q: the terminal is given back" given_back 0
-tmux kill-server
+in_tmux kill-server
 check "SIGTERM ends it in order" dies TERM 0
 check "SIGQUIT gives the terminal back" dies QUIT 131
 check "... and SIGSEGV" dies SEGV 139
