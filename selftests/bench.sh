@@ -85,14 +85,20 @@ steps() {
 	END
 }
 
-# in_guest DIR "OPTIONS" COMMAND...
+# in_guest DIR "OPTIONS" COMMAND...: once more if it was the emulator that failed.
 in_guest() {
-	local dir=$1 wanted=$2
+	local dir=$1 wanted=$2 try
 	shift 2
 
-	# shellcheck disable=SC2086 # options are words
-	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$dir" $wanted \
-		--append "nokaslr norandmaps" -- "$@" >&2
+	for try in first second; do
+		rm -f "$dir"/{rows,notes}
+		# shellcheck disable=SC2086 # options are words
+		"$tree/selftests/guest.sh" --kernel "$kernel" --out "$dir" $wanted \
+			--append "nokaslr norandmaps" -- "$@" >&2 && return
+		emulator_failed "$dir" || break
+	done
+	say "the $try try failed"
+	return 1
 }
 
 # contention DIR: from guests with several processors.

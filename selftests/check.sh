@@ -215,12 +215,6 @@ settings() {
 	echo "SOAK_SECONDS=${SOAK_SECONDS:-$soak}"
 }
 
-# emulator_failed OUT: did the guest die as those of an emulator do that runs what one processor
-# is changing just now on another? That needs no module of ours, see HACKING.
-emulator_failed() {
-	grep -qsE 'int3: 0000 \[#1\]' "$1/console" && ! grep -qwE 'vmx|svm' /proc/cpuinfo
-}
-
 # boot KERNEL OUT: a guest for the tests in $pending, or with $again for the first of them, its
 # processors taking turns; takes those out that are done. False if nothing of it could be run.
 boot() {
