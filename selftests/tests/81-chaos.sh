@@ -18,12 +18,16 @@ else
 	pinned=()
 fi
 
+nobody_reads() {
+	[[ $(stat_of readers.open) -eq 0 ]]
+}
+
 plan 8
 load ring_records=64 max_tasks=64 maxactive=16 related=1
 log_mark
 relay 2 chaos -s "$seed" -t "$seconds"
 check "the kernel log is clean" log_clean
-wait_until 10 test "$(stat_of readers.open)" -eq 0
+wait_until nobody_reads
 check "what was counted is complete" complete mlock2
 unload
 log_mark

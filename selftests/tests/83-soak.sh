@@ -27,6 +27,10 @@ at_rest() {
 	[[ $(awk '/\.in_flight / { n += $2 } END { print n + 0 }' "$stats") -eq 0 ]]
 }
 
+none_tracked() {
+	[[ $(stat_of tasks.tracked) -eq 0 ]]
+}
+
 # sample: everybody who calls stands still, and the counters must add up.
 sample() {
 	local tracked
@@ -83,7 +87,7 @@ check "at each sample the counters were complete, the accounts within max_tasks"
 check "memory is as it was" memory_flat
 check "there were samples" test "$samples" -ge 4
 check "readers had nothing to complain of" test ! -s "$work/readers"
-wait_until test "$(stat_of tasks.tracked)" -eq 0
+wait_until none_tracked
 is "$(stat_of tasks.tracked)" 0 "no account is left"
 check "the kernel log is clean" log_clean
 unload
