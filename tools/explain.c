@@ -16,6 +16,7 @@
 #include "libmlock2mon.h"
 #include "origin.h"
 #include "record.h"
+#include "remedy.h"
 #include "tool.h"
 #include "words.h"
 
@@ -239,6 +240,24 @@ static size_t explain_all(FILE *out, const struct stories *all, const struct opt
 	return shown;
 }
 
+/* Programs that ask for no limit, and are refused that, do not try to lock (chronyd). */
+static void explain_silence(FILE *out, const struct watch *w)
+{
+	struct rlimit limit;
+	struct words text;
+
+	fputs("The command made no call that locks or unlocks memory.\n", out);
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_max == RLIM_INFINITY)
+		return;
+	words_begin(&text, out);
+	words_add(&text, "If it was to lock some, it may have given up before that: there are "
+		  "programs that raise RLIMIT_MEMLOCK first, beyond the hard limit, which is %"
+		  PRIu64 " KiB here. Without CAP_SYS_RESOURCE they must not, and perhaps say so. "
+		  "With no limit there is nothing to raise.", (uint64_t)limit.rlim_max / 1024);
+	words_end(&text, 2);
+	remedy_no_limit(out, w->command);
+}
+
 void explain_watch(FILE *out, const struct watch *w)
 {
 	size_t i;
@@ -249,7 +268,7 @@ void explain_watch(FILE *out, const struct watch *w)
 		explain_story(out, &w->stories.story[i], w, w->related);
 	}
 	if (!w->stories.nr)
-		fputs("The command locked and unlocked no memory.\n", out);
+		explain_silence(out, w);
 }
 
 /* --- the history --- */

@@ -120,21 +120,24 @@ static void by_login(FILE *out, uint64_t uid, const struct spelling *s)
 	fputs(".conf\n", out);
 }
 
+static void by_command(FILE *out, char *const *command, const struct spelling *s)
+{
+	heading(out, "This command alone, from a root shell");
+	fprintf(out, "        prlimit --memlock=%s:%s", s->bytes, s->bytes);
+	for (; *command; command++) {
+		putc(' ', out);
+		words_shell(out, *command);
+	}
+	putc('\n', out);
+}
+
 static void by_prlimit(FILE *out, const struct patient *p, const struct spelling *s)
 {
-	char *const *word;
-
 	if (p->command && p->sets_limit) {
 		fprintf(out, "\n    Or in the command itself, which sets the limit for its child: "
 			"%s bytes.\n", s->bytes);
 	} else if (p->command) {
-		heading(out, "This command alone, from a root shell");
-		fprintf(out, "        prlimit --memlock=%s:%s", s->bytes, s->bytes);
-		for (word = p->command; *word; word++) {
-			putc(' ', out);
-			words_shell(out, *word);
-		}
-		putc('\n', out);
+		by_command(out, p->command, s);
 	} else if (p->facts->known) {
 		heading(out, "The process as it runs now, if it tries again");
 		command(out, "prlimit --pid %d --memlock=%s:%s", (int)p->facts->pid, s->bytes,
@@ -249,6 +252,13 @@ void remedy_limit(FILE *out, const struct patient *p, struct need need)
 	by_prlimit(out, p, &s);
 	if (setcap_helps(p->facts))
 		by_setcap(out, p->facts);
+}
+
+void remedy_no_limit(FILE *out, char *const *command)
+{
+	struct spelling s = spell((struct need){ .unlimited = true });
+
+	by_command(out, command, &s);
 }
 
 /* The kernel's default is low for programs that map many files. */

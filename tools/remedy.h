@@ -17,6 +17,7 @@ struct patient {
 };
 
 void remedy_limit(FILE *out, const struct patient *p, struct need need);
+void remedy_no_limit(FILE *out, char *const *command);
 void remedy_maps(FILE *out, uint64_t now);
 
 #endif

@@ -95,9 +95,13 @@ fails() {
 }
 
 as_nobody=(setpriv --reuid=user --regid=user --clear-groups)
+# shortly SECONDS COMMAND...: a daemon, which must last so long.
+shortly() {
+	daemon=(bash -c 'timeout -s INT "$0" "$@"; (($? == 124))' "$@")
+}
 uncapable=(setpriv "--bounding-set=-ipc_lock,-sys_resource")
 
-plan 33
+plan 39
 load related=1
 
 explain
@@ -120,6 +124,20 @@ tells "cyclictest -m: all that is mapped counts" "mlockall failed with ENOMEM" \
 	"mlockall(MCL_CURRENT) counts all" "although it ran as root" "its bounding set lacks it" \
 	"give it no limit"
 reruns "prlimit as advised: it locks its memory" "This command alone"
+
+# memlockd and chronyd, as services without capabilities.
+shortly 4 memlockd -d -u user
+under 64 "${uncapable[@]}" "${daemon[@]}"
+tells "memlockd: its mlockall fails, and it with it" "memlockd (pid" "mlockall failed with ENOMEM"
+reruns "prlimit as advised: it locks its memory" "This command alone"
+shortly 10 chronyd -x -d lock_all "port 0" "cmdport 0" "pidfile $work/chronyd.pid"
+under 64 "${uncapable[@]}" "${daemon[@]}"
+tells "chronyd: it does not come to a call, for its limit cannot be raised" "made no call" \
+	"RLIMIT_MEMLOCK first, beyond the hard limit, which is 64 KiB"
+check "... as it says itself" grep -q "setrlimit() failed" "$work/err"
+before=$(stat_of mlockall.entries)
+reruns "prlimit as advised: no call fails" "This command alone"
+is "$(($(stat_of mlockall.entries) - before))" 1 "... and there is one"
 
 # gpg, by the capability of its file.
 under 16 "${as_nobody[@]}" env HOME=/home/user gpg --list-keys
