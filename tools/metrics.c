@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * mlock2mon metrics: the counters as Prometheus reads them, for the textfile collector of
- * node_exporter.
+ * node_exporter, or as OpenMetrics, which differs in few lines.
  *
  * Labels are names that the module chooses (calls, reasons, probes), so the number of
  * series is bounded by its version and not by what happens on the machine. Names of
@@ -34,6 +34,8 @@ struct options {
 	uint64_t	commands;
 };
 
+static bool openmetrics;	/* and not the text format of Prometheus */
+
 struct sample {
 	struct counters		counters;
 	struct processes	processes;
@@ -43,9 +45,13 @@ struct sample {
 
 /* --- lines --- */
 
+/* A family of OpenMetrics is not called _total, its samples are. */
 static void family(FILE *out, const char *name, const char *type, const char *help)
 {
-	fprintf(out, "# HELP mlock2mon_%s %s\n# TYPE mlock2mon_%s %s\n", name, help, name, type);
+	int len = strlen(name) - (openmetrics && !strcmp(type, "counter") ? strlen("_total") : 0);
+
+	fprintf(out, "# HELP mlock2mon_%.*s %s\n# TYPE mlock2mon_%.*s %s\n", len, name, help, len,
+		name, type);
 }
 
 /* Only these three must be escaped in the value of a label; the rest must be UTF-8. */
@@ -278,6 +284,8 @@ static void show_histogram(FILE *out, const struct histogram *h)
 			else
 				fprintf(out, ",le=\"+Inf\"} %" PRIu64 "\n", sum);
 		}
+		if (openmetrics)
+			continue;	/* it wants no count where there is no sum */
 		fputs("mlock2mon_call_duration_seconds_count{call=", out);
 		label_value(out, h->call[i]);
 		fprintf(out, "} %" PRIu64 "\n", sum);
@@ -422,14 +430,11 @@ static bool take_sample(struct sample *s, const struct options *opt)
 	return ok;
 }
 
-static bool write_sample(FILE *out, struct sample *s, const struct options *opt)
+static bool write_counters(FILE *out, struct sample *s, const struct options *opt)
 {
 	FILE *in;
 	bool ok = true;
 
-	single(out, "up", "gauge", "Whether the module is loaded and is understood.", s->up);
-	if (!s->up)
-		return true;
 	info(out, &s->counters);
 	calls(out, &s->counters);
 	health(out, &s->counters);
@@ -440,6 +445,18 @@ static bool write_sample(FILE *out, struct sample *s, const struct options *opt)
 	}
 	if (s->may_see_processes)
 		processes(out, s, opt);
+	return ok;
+}
+
+static bool write_sample(FILE *out, struct sample *s, const struct options *opt)
+{
+	bool ok = true;
+
+	single(out, "up", "gauge", "Whether the module is loaded and is understood.", s->up);
+	if (s->up)
+		ok = write_counters(out, s, opt);
+	if (openmetrics)
+		fputs("# EOF\n", out);
 	return ok;
 }
 
@@ -484,13 +501,14 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	static const struct option names[] = {
 		{ "commands",	required_argument,	NULL, 'c' },
 		{ "output",	required_argument,	NULL, 'o' },
+		{ "openmetrics", no_argument,		NULL, 'm' },
 		{ "proc",	required_argument,	NULL, 'p' },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:o:p:h", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:o:mp:h", names, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			if (span_u64(span_of(optarg), &opt->commands) &&
@@ -501,6 +519,9 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 			return false;
 		case 'o':
 			opt->output = optarg;
+			break;
+		case 'm':
+			openmetrics = true;
 			break;
 		case 'p':
 			opt->dir = optarg;

@@ -240,7 +240,7 @@ static const struct command commands[] = {
 	},
 	{
 		"metrics", "the counters for Prometheus, by node_exporter",
-		"[--output FILE] [--commands N] [--proc DIR]\n"
+		"[--output FILE] [--commands N] [--openmetrics] [--proc DIR]\n"
 		"\n"
 		"Write the counters in the text format of Prometheus, for the textfile collector of\n"
 		"node_exporter. Labels are names of calls, errors, reasons and probes: some 300 series,\n"
@@ -249,6 +249,7 @@ static const struct command commands[] = {
 		"  -o, --output FILE  replace FILE at once, so that nobody reads half of it\n"
 		"  -c, --commands N   also the locked memory of the N commands (up to 100) that have\n"
 		"                     most, and of the rest: N + 1 series more\n"
+		"  -m, --openmetrics  OpenMetrics 1.0, for what reads nothing else\n"
 		"  -p, --proc DIR     read from DIR, not from " MLOCK2MON_PROC "\n"
 		"  -h, --help         show this text and leave\n"
 		"\n"

@@ -57,7 +57,13 @@ said() {
 	return 1
 }
 
-plan 29
+# open_of FILE: those lines of the text format that are others in OpenMetrics, made so.
+open_of() {
+	sed '/^# TYPE .* counter$/ s/_total / /; /^# HELP mlock2mon_[a-z_]*_total / s/_total / /
+		/_duration_seconds_count/ d; $ a # EOF' "$1"
+}
+
+plan 30
 metrics
 check "not loaded: a failure" said 1 insmod
 is "$(value up)" 0 "... up is 0"
@@ -82,6 +88,9 @@ is "$(sum call_duration_seconds_count)" "$(awk 'NR > 1 { for (i = 2; i <= NF; i+
 is "$(sum probe_active)" "$(grep -c '^probe\..* active$' "$stats")" "probes are those of stats"
 is "$(value ring_written_total)" "$(stat_of ring.written)" "records, too"
 few=$(bounded)
+plain=$(open_of "$work/out")
+metrics --openmetrics
+is "$(<"$work/out")" "$plain" "OpenMetrics differs in nothing but what it names otherwise"
 
 # Processes are no labels; names are, if asked for, and can be anything.
 churn burst 200 >/dev/null
