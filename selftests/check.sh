@@ -13,9 +13,11 @@ usage() {
 	(cost), the pictures of the command (page) and signatures (signing), builds and runs
 	the unit tests and the tests in guests for each kernel of selftests/kernels. TESTS
 	selects by a shell pattern that is matched against the names, with anything around it
-	(lint, fuzz, model, cost, page, signing, packages, unit-*, selftests/tests/*); KERNELS
-	by name. What installs, upgrades and purges packages for Debian (packages) takes some
-	minutes and a mirror, so it is part of make check-all, or of TESTS=packages.
+	(lint, fuzz, model, cost, page, signing, packages, services, unit-*,
+	selftests/tests/*); KERNELS by name. What installs, upgrades and purges packages for
+	Debian (packages) takes some minutes and a mirror, and the services of others that
+	cannot lock their memory (services) a Java machine, so they are part of make check-all,
+	or of TESTS=packages and TESTS=services.
 	FUZZ_SECONDS is how long each program fuzzes (5), FUZZ_SEED where it starts (1).
 	FLOOD_SECONDS is how long 42-flood floods each ring (20, at most 60), CHAOS_SECONDS how
 	long each half of 81-chaos takes (10; 30 on kernels that are built here, 300 with make
@@ -169,6 +171,15 @@ packages() {
 		--out "$tree/build/$1/packages-guest" -- selftests/packages-guest.sh || true
 }
 
+# services: that cannot lock their memory, and what explain says of them.
+services() {
+	wanted services && [[ $all || ${TESTS-} ]] || return 0
+	run_here "$1" services-build as_tap "what is a service compiles" \
+		"$tree/selftests/enter.sh" --root packages "$1" selftests/services.sh || return 0
+	run_here "$1" services "$tree/selftests/guest.sh" --kernel "$1" --root packages --mem 2048 \
+		--out "$tree/build/$1/services-guest" -- selftests/services-guest.sh || true
+}
+
 # cost: of calls, on one kernel.
 cost() {
 	wanted cost || return 0
@@ -300,6 +311,7 @@ check_once() {
 	page "$1"
 	signing "$1"
 	packages "$1"
+	services "$1"
 }
 
 # end_jobs: what was started ends with the one that started it.
@@ -371,7 +383,7 @@ finish() {
 anything_wanted() {
 	local file name
 
-	for name in lint fuzz model cost page signing packages; do
+	for name in lint fuzz model cost page signing packages services; do
 		! wanted $name || return 0
 	done
 	for file in "$tree"/selftests/unit-*.c "$tree"/selftests/tests/*; do

@@ -52,10 +52,25 @@ build_programs() {
 	quietly make -C "$SRC/selftests" BIN="$BUILD/bin" -j"$(nproc)"
 }
 
+# build_kernel_tests: the kernel's own, of these calls, if its sources are installed.
+build_kernel_tests() {
+	local archive dir=tools/testing/selftests name
+
+	archive=$(compgen -G '/usr/src/linux-source-*.tar.xz') || return 0
+	[[ ! -e $BUILD/kernel/$dir ]] || return 0
+	mkdir -p "$BUILD/kernel"
+	tar -xJf "$archive" -C "$BUILD/kernel" --strip-components=1 --wildcards \
+		"*/$dir/mm/mlock*" "*/$dir/kselftest.h"
+	for name in mlock2-tests mlock-random-test; do
+		quietly gcc -O2 -w "$BUILD/kernel/$dir/mm/$name.c" -o "$BUILD/bin/$name" -lcap
+	done
+}
+
 # The release file of older Debian kernels does not say all of it.
 echo "${KVER:-$(<"$KDIR/include/config/kernel.release")}" >"$BUILD/release"
 cp "$KDIR/.config" "$BUILD/config"
 build_module
 build_floor
 build_programs
+build_kernel_tests
 "$SRC/selftests/initramfs.sh"

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/host.sh"
 
-kernel=6.12-coverage
+kernel=6.12-debug
 
 usage() {
 	cat <<-END

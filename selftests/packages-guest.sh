@@ -4,11 +4,11 @@
 # with systemd as the first process of a container, and the rule for udev. packages.sh has
 # left packages and module; the module is not built here, which would take minutes.
 . "${SRC:?}/selftests/lib.sh"
+. "$SRC/selftests/systemd.sh"
 
 packages=$BUILD/packages
 counters=/var/lib/prometheus/node-exporter
 examples=/usr/share/doc/mlock2mon/examples
-work=$(mktemp -d -p /root)	# systemd tidies /tmp up when it starts
 
 # put_in_place: as dkms would have done it, and the administrator.
 put_in_place() {
@@ -35,30 +35,6 @@ write_reader() {
 	echo "ExecStart=/usr/sbin/mlock2mon events --no-follow --raw"
 	echo "StandardOutput=truncate:$work/read"
 	sed -n '/^User=reader/,/^\.Ed/ { /=/p }' "$SRC/tools/mlock2mon.4"
-}
-
-# start_systemd: it sees by the variable that it is in a container.
-start_systemd() {
-	unshare --pid --fork --kill-child --mount --mount-proc --propagation unchanged \
-		env container=guest /lib/systemd/systemd --unit=basic.target --log-target=kmsg \
-		</dev/null >"$work/systemd" 2>&1 &
-	systemd=$!
-	wait_until 90 control -q is-active basic.target timers.target
-}
-
-# inside COMMAND...: as part of that container.
-inside() {
-	nsenter --target "$(pgrep -P "$systemd")" --pid --mount "$@"
-}
-
-# control ARGUMENT...: of systemd, which listens to no others.
-control() {
-	inside systemctl --no-pager "$@"
-}
-
-# active UNIT
-active() {
-	wait_until 30 control -q is-active "$1" || { control status "$1"; return 1; }
 }
 
 counters_written() {
@@ -130,5 +106,4 @@ check "an open device keeps the module" stays
 check "it goes when it is closed" stops
 control start mlock2mon.service
 check "when it comes again, the device is the group's at once" wait_until 30 is_of_group
-{ kill -KILL "$systemd"; wait "$systemd"; } 2>/dev/null
-rm -rf "$work"
+end_systemd

@@ -38,6 +38,17 @@ stressed() {
 	agree stress-ng --quiet --temp-path "$scratch" --timeout 60 "--$1" 1 "--$1-ops" "$2" "${@:3}"
 }
 
+# kernels_own NAME: a test that comes with the kernel, two promises: it passes, and is agreed on.
+kernels_own() {
+	if ! command -v "$1" >/dev/null; then
+		skip "$1 of the kernel" "not built: the kernel's sources are not installed"
+		skip "... and it passes" "likewise"
+		return
+	fi
+	check "$1 of the kernel" agree "$1"
+	check "... and it passes" grep -q '^# Totals: pass:[1-9][0-9]* fail:0 ' "$scratch/said"
+}
+
 # row PID KEY: of the process in tasks.
 row() {
 	awk -v pid="$1" -v key="$2" '
@@ -71,7 +82,7 @@ holds() {
 	return $status
 }
 
-plan 13
+plan 17
 load collapse=0 ring_records=262144
 check "gpg" agree gpg --batch --list-keys
 check "gpg, which may lock less than it wants" agree prlimit --memlock=16384 setpriv \
@@ -84,6 +95,8 @@ check "stress-ng: mlockmany" stressed mlockmany 4
 check "stress-ng: mmap, locked" stressed mmap 3 --mmap-bytes 1M --mmap-mprotect
 check "stress-ng: vm, locked" stressed vm 2 --vm-bytes 1M --vm-locked
 check "stress-ng: mremap, locked" stressed mremap 4 --mremap-mlock
+kernels_own mlock2-tests
+kernels_own mlock-random-test
 check "chronyd with lock_all" holds chronyd -x -d -f "$scratch/chrony.conf"
 check "memlockd" holds memlockd -d -u user -c "$scratch/memlockd.cfg"
 check "cyclictest -m, which stays" holds cyclictest -q -m -l 100000 -i 100000
