@@ -162,6 +162,44 @@ version_is_new() {
 		{ echo "mlock2mon.h: $version"; head -n 1 CHANGES debian/changelog; return 1; }
 }
 
+# planted: GATE FILE COMMAND-OF-SED, one a line; what is planted is something the gate is there
+# for. Those that compile are not among them.
+planted="
+shellcheck_silent	selftests/host.sh	s/^say() {/&\n\tcd \$1/
+kernel_doc_silent	probe.c			s/^ \* @maxactive:/ * @active:/
+checkpatch_module	task.c			\$ a struct s* p;
+checkpatch_programs	tools/top.c		\$ a struct s* p;
+version_in_compat	task.c			\$ a #if LINUX_VERSION_CODE
+barriers_paired		ring.c			\$ a static void f(void) { smp_wmb(); }
+model_labels		selftests/ring.pml	s/read:C/read:Z/g
+arrows_kept		task.c			\$ a #include \"map.h\"
+options_agree		tools/mlock2mon.8	/^\.It Fl m , Fl -openmetrics/ d
+spdx_present		judge.c			1 d
+device_last		mlock2mon.c		s/mlmon_chardev_init/mlmon_last_init/
+version_is_new		CHANGES			1 s/[0-9]/&9/
+"
+
+# planted_seen: each gate, in a copy in which something is wrong.
+planted_seen() {
+	local gate file change copy bad=0
+
+	copy=$(mktemp -d)
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C "$copy"
+	while read -r gate file change; do
+		sed -i "$change" "$copy/$file"
+		if cmp -s "$file" "$copy/$file"; then
+			echo "nothing is planted in $file"
+			bad=1
+		elif (cd "$copy" && SRC=$copy && export SRC && "$gate") >/dev/null 2>&1; then
+			echo "$gate does not see what is planted in $file"
+			bad=1
+		fi
+		cp "$file" "$copy/$file"
+	done < <(grep . <<<"$planted")
+	rm -rf "$copy"
+	return $bad
+}
+
 check_each "
 sparse_silent		sparse has nothing to say
 shellcheck_silent	shellcheck has nothing to say
@@ -176,4 +214,5 @@ options_agree		help, manual, completion and parser have the same options
 spdx_present		every file names its licence
 device_last		the device appears when nothing can fail any more
 version_is_new		CHANGES and debian/changelog begin with the version of mlock2mon.h
+planted_seen		what is planted in a copy is seen by each of them
 " "$@"

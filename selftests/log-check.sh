@@ -14,4 +14,16 @@ bad+='|rcu.*(detected stall|self-detected|expedited stall)|soft lockup|hard LOCK
 bad+='|refcount_t:|list_(add|del) corruption|Bad page|nobody cared|kmemleak: [1-9]'
 bad+='|Kernel panic|stack-protector|workqueue lockup'
 
-! grep -E "$bad"
+# ours: without the data races that KCSAN tells of the kernel itself. It is ours if one of the
+# two that race, or who called it, is in the module.
+ours() {
+	awk '
+		/BUG: KCSAN/ { race = $0; named = /\[mlock2mon\]/; frames = 0; next }
+		race == "" { print; next }
+		/ on cpu [0-9]+:\r?$/ { frames = 2; next }
+		frames-- > 0 { named = named || /\[mlock2mon\]/; next }
+		/Reported by Kernel Concurrency Sanitizer/ { if (named) print race; race = "" }
+		END { if (race != "" && named) print race }'
+}
+
+! ours | grep -E "$bad"

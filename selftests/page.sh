@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The pictures of `mlock2mon report`: its page in a real browser, without a window, and its
-# trace; and all forms of a recording that means harm, under the sanitizers. Runs in the chroot `browser`, prints TAP, and leaves screenshots in
+# trace; all forms of a recording that means harm, under the sanitizers, and of a long one, in
+# little memory. Runs in the chroot `browser`, prints TAP, and leaves screenshots in
 # $BUILD/page.
 # shellcheck disable=SC2016 # programs of awk, and of the page
 . "${SRC:?}/selftests/lib.sh"
@@ -45,6 +46,11 @@ harmless() {
 # is_same_count: of lines and of objects in them.
 is_same_count() {
 	[[ $(wc -l <"$work/out") -eq $(wc -l <"$work/objects") ]] || { echo "lines are no objects"; return 1; }
+}
+
+# flat FORM: that of 300,000 records, which are 55 MiB, in 16 MiB of addresses.
+flat() {
+	recording 300000 | (ulimit -v 16384 && mlock2mon report "$1" - >"$work/out")
 }
 
 # ask PATH [JSON]: of the browser, the value it answers with; by POST if there is JSON.
@@ -129,7 +135,7 @@ shows() {
 BUILD=$BUILD/page
 PATH=$BUILD:$PATH
 mkdir -p "$BUILD/san"
-plan 33
+plan 38
 said=$(build 2>&1) || bail "build: $said"
 trap stop_browser EXIT
 recording $records lost >"$work/recording" || bail "recording"
@@ -190,4 +196,7 @@ is "$(grep -c '^    9: 1$' "$work/decoded") $(grep -c '^    9: 2$' "$work/decode
 
 for seed in 1 2 3; do
 	check "a hostile recording does no harm, by chance $seed" harmless $seed
+done
+for form in --raw --json --csv --perfetto --html; do
+	check "report $form needs no more memory for a long recording" flat $form
 done

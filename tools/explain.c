@@ -241,21 +241,27 @@ static size_t explain_all(FILE *out, const struct stories *all, const struct opt
 }
 
 /* Programs that ask for no limit, and are refused that, do not try to lock (chronyd). */
-static void explain_silence(FILE *out, const struct watch *w)
+static void explain_silence(FILE *out, uint64_t hard_limit)
 {
-	struct rlimit limit;
 	struct words text;
 
-	fputs("The command made no call that locks or unlocks memory.\n", out);
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_max == RLIM_INFINITY)
-		return;
 	words_begin(&text, out);
 	words_add(&text, "If it was to lock some, it may have given up before that: there are "
 		  "programs that raise RLIMIT_MEMLOCK first, beyond the hard limit, which is %"
 		  PRIu64 " KiB here. Without CAP_SYS_RESOURCE they must not, and perhaps say so. "
-		  "With no limit there is nothing to raise.", (uint64_t)limit.rlim_max / 1024);
+		  "With no limit there is nothing to raise.", hard_limit / 1024);
 	words_end(&text, 2);
-	remedy_no_limit(out, w->command);
+}
+
+static void explain_silent_command(FILE *out, char *const *command)
+{
+	struct rlimit limit;
+
+	fputs("The command made no call that locks or unlocks memory.\n", out);
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_max == RLIM_INFINITY)
+		return;
+	explain_silence(out, limit.rlim_max);
+	remedy_no_limit(out, command);
 }
 
 void explain_watch(FILE *out, const struct watch *w)
@@ -268,7 +274,7 @@ void explain_watch(FILE *out, const struct watch *w)
 		explain_story(out, &w->stories.story[i], w, w->related);
 	}
 	if (!w->stories.nr)
-		explain_silence(out, w);
+		explain_silent_command(out, w->command);
 }
 
 /* --- the history --- */
@@ -310,6 +316,14 @@ static struct mlock2mon *open_history(const struct options *opt, bool *related)
 	return device;
 }
 
+static bool may_not_raise(const struct facts *facts)
+{
+	uint64_t capable = FACTS_CAP_IPC_LOCK | FACTS_CAP_SYS_RESOURCE;
+
+	return facts->hard_limit != FACTS_UNLIMITED &&
+	       (facts->other_userns || !(facts->cap_effective & capable));
+}
+
 /* A process that made no call since the module was loaded, or is none. */
 static int nothing_of(const struct options *opt)
 {
@@ -337,6 +351,11 @@ static int nothing_of(const struct options *opt)
 	if (facts.cap_effective & FACTS_CAP_IPC_LOCK && !facts.other_userns)
 		words_add(&w, " It has CAP_IPC_LOCK, so the limit does not apply.");
 	words_end(&w, 0);
+	if (may_not_raise(&facts)) {
+		explain_silence(stdout, facts.hard_limit);
+		remedy_limit(stdout, &(struct patient){ .facts = &facts, .uid = facts.uid },
+			     (struct need){ .unlimited = true });
+	}
 	return TOOL_DONE;
 }
 

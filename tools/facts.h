@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define FACTS_CAP_IPC_LOCK	(1ULL << 14)
+#define FACTS_CAP_SYS_RESOURCE	(1ULL << 24)
 #define FACTS_UNLIMITED		UINT64_MAX
 
 /* What the file of a program grants when it is started. */

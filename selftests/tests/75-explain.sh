@@ -97,6 +97,7 @@ fails() {
 as_nobody=(setpriv --reuid=user --regid=user --clear-groups)
 # shortly SECONDS COMMAND...: a daemon, which must last so long.
 shortly() {
+	# shellcheck disable=SC2016 # expanded by that shell
 	daemon=(bash -c 'timeout -s INT "$0" "$@"; (($? == 124))' "$@")
 }
 uncapable=(setpriv "--bounding-set=-ipc_lock,-sys_resource")
