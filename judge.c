@@ -75,7 +75,7 @@ struct mlmon_verdict mlmon_judge(const struct mlmon_pending *pending, s64 ret,
 {
 	struct mm_struct *mm = current->mm;
 	struct mlmon_facts facts = {
-		.addr		= pending->flight.addr,
+		.addr		= untagged_addr(pending->flight.addr),
 		.len		= pending->flight.len,
 		.old_len	= mlmon_is_related(pending) ? pending->old_len : 0,
 		.ret		= ret,

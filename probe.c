@@ -18,15 +18,6 @@
 #include "compat.h"
 #include "internal.h"
 
-static const struct {
-	const char	*name;
-	const char	*prefix;
-	bool		present;
-} abis[MLMON_NR_ABIS] = {
-	[MLMON_ABI_X64]	= { "x64", "__x64_sys_", true },
-	[MLMON_ABI_IA32]	= { "ia32", "__ia32_sys_", MLMON_HAS_IA32 },
-};
-
 #define MAX_PROBES	(MLMON_NR_ABIS * MLMON_NR_FAMILY)
 
 static struct mlmon_probe probes[MAX_PROBES];
@@ -171,15 +162,15 @@ static int add_probe(enum mlmon_abi abi, enum mlock2mon_call call, unsigned int 
 	probe->counts = &mlmon_counts->call[call];
 	probe->call = call;
 	probe->abi = abi;
-	snprintf(probe->symbol, sizeof(probe->symbol), "%s%s", abis[abi].prefix,
+	snprintf(probe->symbol, sizeof(probe->symbol), "%s%s", mlmon_abi_ways[abi].prefix,
 		 mlmon_call_name(call));
-	snprintf(name, sizeof(name), "%s.%s", mlmon_call_name(call), abis[abi].name);
+	snprintf(name, sizeof(name), "%s.%s", mlmon_call_name(call), mlmon_abi_ways[abi].name);
 
 	ret = register_probe(probe, maxactive);
 	mlmon_count_probe(name, ret);
 	if (!ret || ret == -ENOMEM)
 		return ret;
-	if (abi == MLMON_ABI_X64 && call == MLOCK2MON_MLOCK2) {
+	if (abi == MLMON_ABI_NATIVE && call == MLOCK2MON_MLOCK2) {
 		pr_err("cannot probe %s: %d\n", probe->symbol, ret);
 		return ret;
 	}
@@ -192,7 +183,7 @@ static int add_probes(unsigned int maxactive)
 	int abi, call, ret;
 
 	for (abi = 0; abi < MLMON_NR_ABIS; abi++) {
-		for (call = 0; abis[abi].present && call < MLMON_NR_FAMILY; call++) {
+		for (call = 0; mlmon_abi_ways[abi].present && call < MLMON_NR_FAMILY; call++) {
 			ret = add_probe(abi, call, maxactive);
 			if (ret)
 				return ret;

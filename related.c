@@ -199,7 +199,7 @@ static s64 result(const struct mlmon_pending *pending, unsigned long ret)
 {
 	if (pending->flight.call == MLOCK2MON_BRK && ret < pending->flight.addr)
 		return -ENOMEM;
-	if (in_ia32_syscall())
+	if (mlmon_abi_in_compat())
 		return IS_ERR_VALUE((long)(int)ret) ? (int)ret : (s64)(u32)ret;
 	return (s64)ret;
 }
@@ -247,29 +247,31 @@ NOKPROBE_SYMBOL(see_grown);
 
 /* ---- registration ----------------------------------------------------------------------- */
 
-static struct related probes[] = {
-	{ MLOCK2MON_MMAP, MLMON_ABI_X64, "__x64_sys_mmap", fetch_mmap, asks_mmap },
-	{ MLOCK2MON_MUNMAP, MLMON_ABI_X64, "__x64_sys_munmap", fetch_munmap },
-	{ MLOCK2MON_MREMAP, MLMON_ABI_X64, "__x64_sys_mremap", fetch_mremap },
-	{ MLOCK2MON_BRK, MLMON_ABI_X64, "__x64_sys_brk", fetch_brk },
-	{ MLOCK2MON_SHMAT, MLMON_ABI_X64, "__x64_sys_shmat", fetch_shmat },
-	{ MLOCK2MON_SHMDT, MLMON_ABI_X64, "__x64_sys_shmdt", fetch_shmdt },
-	{ MLOCK2MON_SHMCTL, MLMON_ABI_X64, "__x64_sys_shmctl", fetch_shmctl, asks_unknown },
-	{ MLOCK2MON_STACK, MLMON_ABI_X64, "expand_downwards" },
-	{ MLOCK2MON_MMAP, MLMON_ABI_IA32, "__ia32_sys_mmap_pgoff", fetch_mmap, asks_mmap },
-	{ MLOCK2MON_MMAP, MLMON_ABI_IA32, "__ia32_compat_sys_ia32_mmap", fetch_old_mmap,
-	  asks_unknown },
-	{ MLOCK2MON_MUNMAP, MLMON_ABI_IA32, "__ia32_sys_munmap", fetch_munmap },
-	{ MLOCK2MON_MREMAP, MLMON_ABI_IA32, "__ia32_sys_mremap", fetch_mremap },
-	{ MLOCK2MON_BRK, MLMON_ABI_IA32, "__ia32_sys_brk", fetch_brk },
-	{ MLOCK2MON_SHMAT, MLMON_ABI_IA32, "__ia32_compat_sys_shmat", fetch_shmat },
-	{ MLOCK2MON_SHMDT, MLMON_ABI_IA32, "__ia32_sys_shmdt", fetch_shmdt },
-	{ MLOCK2MON_SHMCTL, MLMON_ABI_IA32, "__ia32_compat_sys_shmctl", fetch_shmctl,
-	  asks_unknown },
-	{ MLOCK2MON_SHMCTL, MLMON_ABI_IA32, "__ia32_compat_sys_ipc", fetch_ipc, asks_unknown },
+/* What a call is that has such arguments. */
+static const struct {
+	enum mlock2mon_call	call;
+	bool			(*fetch)(struct mlmon_pending *pending, const u64 *arg);
+	bool			(*asks)(const u64 *arg);
+} forms[MLMON_NR_FORMS] = {
+	[MLMON_FORM_MMAP]	= { MLOCK2MON_MMAP, fetch_mmap, asks_mmap },
+	[MLMON_FORM_OLD_MMAP]	= { MLOCK2MON_MMAP, fetch_old_mmap, asks_unknown },
+	[MLMON_FORM_MUNMAP]	= { MLOCK2MON_MUNMAP, fetch_munmap },
+	[MLMON_FORM_MREMAP]	= { MLOCK2MON_MREMAP, fetch_mremap },
+	[MLMON_FORM_BRK]	= { MLOCK2MON_BRK, fetch_brk },
+	[MLMON_FORM_SHMAT]	= { MLOCK2MON_SHMAT, fetch_shmat },
+	[MLMON_FORM_SHMDT]	= { MLOCK2MON_SHMDT, fetch_shmdt },
+	[MLMON_FORM_SHMCTL]	= { MLOCK2MON_SHMCTL, fetch_shmctl, asks_unknown },
+	[MLMON_FORM_IPC]	= { MLOCK2MON_SHMCTL, fetch_ipc, asks_unknown },
 };
 
-static struct kretprobe *registered[ARRAY_SIZE(probes)];
+/* The last is of no call. */
+#define NR_PROBES	(ARRAY_SIZE(mlmon_abi_related) + 1)
+
+static struct related probes[NR_PROBES] = {
+	[NR_PROBES - 1]	= { MLOCK2MON_STACK, MLMON_ABI_NATIVE, "expand_downwards" },
+};
+
+static struct kretprobe *registered[NR_PROBES];
 static unsigned int nr_registered;
 
 static int add_probe(struct related *related, unsigned int maxactive)
@@ -290,6 +292,21 @@ static int add_probe(struct related *related, unsigned int maxactive)
 	return ret == -ENOMEM ? ret : 0;
 }
 
+static void describe_probes(void)
+{
+	const struct mlmon_abi_related *from;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(mlmon_abi_related); i++) {
+		from = &mlmon_abi_related[i];
+		probes[i].call = forms[from->form].call;
+		probes[i].abi = from->abi;
+		probes[i].symbol = from->symbol;
+		probes[i].fetch = forms[from->form].fetch;
+		probes[i].asks = forms[from->form].asks;
+	}
+}
+
 /**
  * mlmon_related_missed() - calls that found no instance of their probe
  * @call: which
@@ -302,7 +319,7 @@ u64 mlmon_related_missed(enum mlock2mon_call call)
 	u64 sum = 0;
 	size_t i;
 
-	for (i = 0; mlmon_related && i < ARRAY_SIZE(probes); i++)
+	for (i = 0; mlmon_related && i < NR_PROBES; i++)
 		if (probes[i].call == call)
 			sum += READ_ONCE(probes[i].probe.nmissed) +
 			       READ_ONCE(probes[i].probe.kp.nmissed);
@@ -321,8 +338,9 @@ int mlmon_related_init(unsigned int maxactive)
 	size_t i;
 	int ret;
 
-	for (i = 0; mlmon_related && i < ARRAY_SIZE(probes); i++) {
-		if (probes[i].abi == MLMON_ABI_IA32 && !MLMON_HAS_IA32)
+	describe_probes();
+	for (i = 0; mlmon_related && i < NR_PROBES; i++) {
+		if (probes[i].abi == MLMON_ABI_COMPAT && !MLMON_HAS_COMPAT)
 			continue;
 		ret = add_probe(&probes[i], maxactive);
 		if (ret) {

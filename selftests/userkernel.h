@@ -66,7 +66,7 @@ struct irq_work { void (*func)(struct irq_work *work); };
 #define MLMON_ABI_H
 #define MLMON_COMPAT_H
 
-enum mlmon_abi { MLMON_ABI_X64 };
+enum mlmon_abi { MLMON_ABI_NATIVE };
 
 /* ---- memory that others change */
 
