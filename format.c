@@ -245,13 +245,16 @@ static const struct flag mlockall_flags[] = {
 	{ MLMON_MCL_ONFAULT, MLMON_MCL_ONFAULT, "ONFAULT" },
 };
 
+/* Only x86 has it, and no other means something else by it; recordings come from any. */
+#define X86_MAP_32BIT	0x40
+
 static const struct flag mmap_flags[] = {
 	{ MAP_TYPE, MAP_SHARED, "SHARED" },
 	{ MAP_TYPE, MAP_PRIVATE, "PRIVATE" },
 	{ MAP_TYPE, MAP_SHARED_VALIDATE, "SHARED_VALIDATE" },
 	{ MAP_FIXED, MAP_FIXED, "FIXED" },
 	{ MAP_ANONYMOUS, MAP_ANONYMOUS, "ANONYMOUS" },
-	{ MAP_32BIT, MAP_32BIT, "32BIT" },
+	{ X86_MAP_32BIT, X86_MAP_32BIT, "32BIT" },
 	{ MAP_GROWSDOWN, MAP_GROWSDOWN, "GROWSDOWN" },
 	{ MAP_DENYWRITE, MAP_DENYWRITE, "DENYWRITE" },
 	{ MAP_EXECUTABLE, MAP_EXECUTABLE, "EXECUTABLE" },

@@ -11,10 +11,10 @@
 #include "event.h"
 #include "libmlock2mon.h"
 #include "text.h"
+#include "userspace.h"
 #include "words.h"
 
 #define SLOW_NS		10000000ULL
-#define PAGE_KB		4
 
 struct speaker {
 	struct words		w;
@@ -30,9 +30,10 @@ static uint64_t kb(uint64_t bytes)
 /* What the kernel reckons with: whole pages. */
 static uint64_t range_kb(const struct mlock2mon_record *rec)
 {
-	uint64_t rest = rec->len % 4096 + (rec->addr & 4095);
+	uint64_t page = 1ULL << mlmon_page_shift();
+	uint64_t rest = rec->len % page + (rec->addr & (page - 1));
 
-	return (rec->len / 4096 + (rest + 4095) / 4096) * 4;
+	return (rec->len / page + (rest + page - 1) / page) * (page / 1024);
 }
 
 static const char *times_text(uint64_t times, char *buf, size_t room)
@@ -439,16 +440,16 @@ static void slow_paragraph(FILE *out, struct speaker *sp)
 	if (rec->call == MLOCK2MON_LOST || rec->dur_ns < SLOW_NS ||
 	    rec->attr & MLOCK2MON_ATTR_ONFAULT)
 		return;
-	pages = rec->delta / 1024 / PAGE_KB;
+	pages = rec->delta / (1 << mlmon_page_shift());
 	words_begin(&sp->w, out);
 	say_asked(&sp->w, rec);
 	words_add(&sp->w, " took %s, because the pages were not in memory and had to be brought "
 		  "in: "
-		  "%" PRIu64 " pages of 4 KiB, %s each. That is paid once, so lock before the "
+		  "%" PRIu64 " pages of %u KiB, %s each. That is paid once, so lock before the "
 		  "program "
 		  "begins to serve. MLOCK_ONFAULT spreads it over the first uses; huge pages "
 		  "(madvise MADV_HUGEPAGE before locking) make it fewer steps.",
-		  duration_text(rec->dur_ns, took), pages,
+		  duration_text(rec->dur_ns, took), pages, (1U << mlmon_page_shift()) / 1024,
 		  duration_text(rec->dur_ns / (pages ? pages : 1), each));
 	words_end(&sp->w, 2);
 }

@@ -427,7 +427,9 @@ static const struct feature {
 	{ "CONFIG_KPROBES", PROBLEM, "nothing can be probed" },
 	{ "CONFIG_KRETPROBES", PROBLEM, "results of calls cannot be seen" },
 	{ "CONFIG_TRACEPOINTS", PROBLEM, "exits cannot be seen" },
+#ifndef __aarch64__	/* whose kprobes have nothing to do with ftrace */
 	{ "CONFIG_KPROBES_ON_FTRACE", WARNING, "each call costs more" },
+#endif
 	{ "CONFIG_UPROBES", WARNING, "libc= does not work" },
 	{ "CONFIG_PROC_EVENTS", WARNING, "'mlock2mon run' may miss children of children" },
 	{ "CONFIG_TASKSTATS", WARNING, "which exit is a process's last is seen less exactly" },
@@ -485,8 +487,10 @@ static void examine(struct visit *v)
 		check_related(v);
 		check_device(v);
 	}
+#ifndef __aarch64__
 	check_switch(v, "ftrace", "/proc/sys/kernel/ftrace_enabled",
 		     "Switch it on: sysctl kernel.ftrace_enabled=1");
+#endif
 	check_switch(v, "kprobes", "/sys/kernel/debug/kprobes/enabled",
 		     "Switch them on: echo 1 >/sys/kernel/debug/kprobes/enabled");
 	check_lockdown(v);

@@ -6,8 +6,9 @@
 
 #include "story.h"
 #include "tool.h"
+#include "userspace.h"
 
-#define PAGE		4096ULL
+#define PAGE		(1ULL << mlmon_page_shift())
 #define ROUND_KB	64
 #define BYTES_MOST	(1ULL << 60)
 
