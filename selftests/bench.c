@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench: what calls cost, in ticks of the time stamp counter.
+ * bench: what calls cost, in ticks of the processor's clock.
  *
  *	bench [-b BATCHES] [CALL ...]
  *	bench -f CALL
@@ -19,9 +19,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "promise.h"
+#include "ticks.h"
 
 #define PAGE		4096UL
 #define PAGES		20
@@ -155,10 +155,10 @@ static double measure(const struct subject *s)
 	if (s->prepare)
 		s->prepare();
 	usleep(PAUSE_US);
-	start = __rdtsc();
+	start = ticks_now();
 	for (i = 0; i < s->calls; i++)
 		s->call(i);
-	return (double)(__rdtsc() - start) / s->calls;
+	return (double)(ticks_now() - start) / s->calls;
 }
 
 /* Nothing is printed before all is measured: output is work for the kernel. */

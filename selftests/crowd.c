@@ -23,21 +23,39 @@
 
 static unsigned int done;
 
+#ifdef __x86_64__
+static long enter(long nr, const void *a, long b, long c)
+{
+	long ret;
+
+	asm volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+#else
+static long enter(long nr, const void *a, long b, long c)
+{
+	register long x8 asm("x8") = nr;
+	register long x0 asm("x0") = (long)a;
+	register long x1 asm("x1") = b;
+	register long x2 asm("x2") = c;
+
+	asm volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
+}
+#endif
+
 /*
  * Nothing of the C library may be used here: it would take this thread for another.
  */
 static int member(void *page)
 {
-	long ret;
+	static const unsigned long no_signal;
 
-	asm volatile("syscall" : "=a"(ret)
-		     : "a"(SYS_mlock2), "D"(page), "S"(1L), "d"(0L)
-		     : "rcx", "r11", "memory");
-	if (!ret)
+	if (!enter(SYS_mlock2, page, 1, 0))
 		__atomic_fetch_add(&done, 1, __ATOMIC_RELEASE);
-	do {
-		asm volatile("syscall" : "=a"(ret) : "a"(SYS_pause) : "rcx", "r11", "memory");
-	} while (ret < 0);
+	while (enter(SYS_rt_sigsuspend, &no_signal, sizeof(no_signal), 0) < 0)
+		;
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  *
  * In the background a process calls mlock2() every millisecond. COMMAND is run by a shell; from
  * there to the line of its output that has TEXT, in which %d is the id of that process, are so
- * many ticks of the time stamp counter as are printed, and then that line. COMMAND and all that
+ * many ticks of the processor's clock as are printed, and then that line. COMMAND and all that
  * it started is ended then. Fails, with what COMMAND wrote, if there is no such line.
  */
 #define _GNU_SOURCE
@@ -17,9 +17,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "promise.h"
+#include "ticks.h"
 
 #define PAGE		4096UL
 #define PERIOD_US	1000
@@ -116,10 +116,10 @@ int main(int argc, char **argv)
 	/* The text is ours, from a script: at most one %d. */
 	snprintf(text, sizeof(text), argv[1], caller);
 	usleep(100000);
-	ticks = __rdtsc();
+	ticks = ticks_now();
 	command = start(argv[2], &fd);
 	line = find_line(fd, text, room, sizeof(room));
-	ticks = __rdtsc() - ticks;
+	ticks = ticks_now() - ticks;
 	end(command, caller);
 	if (!line) {
 		fprintf(stderr, "%s", room);

@@ -117,11 +117,15 @@ static long enter_int80(enum call call, unsigned int a, unsigned int b, unsigned
 		     : "memory", "r8", "r9", "r10", "r11");
 	return (int)ret;
 }
+
+static const bool has_int80 = true;
 #else
 static long enter_int80(enum call call, unsigned int a, unsigned int b, unsigned int c)
 {
 	return syscall(nrs[call], a, b, c) ? -errno : 0;
 }
+
+static const bool has_int80;
 #endif
 
 static void count(unsigned long *counter)
@@ -232,7 +236,7 @@ static void run(size_t process, uint64_t seed, bool compat)
 	pthread_barrier_init(&all_there, NULL, NR_THREADS);
 	for (i = 0; i < NR_THREADS; i++) {
 		worker[i].random.state = (seed + 1) * 0x9e3779b97f4a7c15 + process * NR_THREADS + i;
-		worker[i].int80 = compat && processes[process].int80;
+		worker[i].int80 = has_int80 && compat && processes[process].int80;
 		/* Those next to each other begin alike. */
 		while (below(&worker[i].random, 16))
 			;

@@ -300,6 +300,25 @@ static void registers_high(void)
 	see(MUNLOCK, 0xffffffff00000000 | p, 0xffffffff00000000 | PG, 0, WANT(.delta_kb = -4));
 }
 
+/* The uppermost byte of an address does not count on arm64, but the record has it. */
+static void tagged(void)
+{
+#ifdef __aarch64__
+	uint64_t p = area(8) | 0xa5ULL << 56;
+
+	see(MLOCK, p, 4 * PG, 0, WANT(.delta_kb = 16));
+	see(MLOCK2, p + 4 * PG, 6 * PG, MLOCK_ONFAULT,
+	    WANT(.error = ENOMEM, .why = "hole", .delta_kb = 16));
+	see(MUNLOCK, p, 8 * PG, 0, WANT(.delta_kb = -32));
+	limit_pages(8);
+	become_somebody();
+	see(MLOCK, p, 4 * PG, 0, WANT(.delta_kb = 16));
+	see(MLOCK, p + 2 * PG, 7 * PG, 0, WANT(.error = ENOMEM, .why = "limit", .short_kb = 4));
+#else
+	skip("addresses have no tags");
+#endif
+}
+
 /* ---- cases: arguments ----------------------------------------------------------------- */
 
 static void bad_flags(void)
@@ -1249,6 +1268,7 @@ static const struct see_case cases[] = {
 	{ "odd_range",		odd_range },
 	{ "flags_high",		flags_high },
 	{ "registers_high",	registers_high },
+	{ "tagged",		tagged },
 	{ "bad_flags",		bad_flags },
 	{ "wrap",		wrap },
 	{ "wrap_to_nothing",	wrap_to_nothing },

@@ -42,6 +42,8 @@
 
 #ifdef __i386__
 #define ABI		"m32"
+#elif defined(__aarch64__)
+#define ABI		"arm64"
 #else
 #define ABI		"x64"
 #endif

@@ -24,10 +24,11 @@ one_line_at_most() {
 }
 
 all_probes() {
-	local call abi
+	local call abi abis=(arm64)
 
+	! on_amd64 || abis=(x64 ia32)
 	for call in mlock2 mlock munlock mlockall munlockall; do
-		for abi in x64 ia32; do
+		for abi in "${abis[@]}"; do
 			echo "probe.$call.$abi active"
 		done
 	done

@@ -60,10 +60,10 @@ kill -KILL $!
 wait 2>/dev/null
 
 is "$(live)" 1 "probes.live says that the probes fire"
-sysctl -q kernel.ftrace_enabled=0
+switch_probes 0
 is "$(live)" 0 "probes.live says when they are switched off"
 is "$(mlock2mon stat | grep -c '^SWITCHED OFF')" 1 "the command says so too"
-sysctl -q kernel.ftrace_enabled=1
+switch_probes 1
 is "$(live)" 1 "and when they are on again"
 is "$(mlock2mon stat | grep -c '^SWITCHED OFF')" 0 "the command has nothing to say then"
 unload

@@ -58,9 +58,9 @@ end_helper
 unload
 
 load "$wrappers"
-echo 0 >/proc/sys/kernel/ftrace_enabled
+switch_probes 0
 blocked none >/dev/null
-echo 1 >/proc/sys/kernel/ftrace_enabled
+switch_probes 1
 is "$(records | grep -c ' why=blocked\( \|$\)')" 0 "while probes are switched off nothing is taken for blocked"
 unload
 
