@@ -117,7 +117,7 @@ as_tap() {
 units() {
 	local file name
 
-	! quick "$1" || return 0
+	! quick "$1" && ! is_arm64 "$1" || return 0
 	for file in "$tree"/selftests/unit-*.c; do
 		name=$(basename "$file" .c)
 		if [[ ! -e $file ]] || ! wanted "$name"; then
@@ -191,14 +191,15 @@ as_lint() {
 		"$tree/selftests/enter.sh" "$1" selftests/lint.sh
 }
 
-# tests KERNEL: the names of those to run in its guests.
+# tests KERNEL: those to run in its guests, unit tests too if they do not run here.
 tests() {
-	local file
+	local file files=("$tree"/selftests/tests/*)
 
-	for file in "$tree"/selftests/tests/*; do
+	! is_arm64 "$1" || files+=("$tree"/selftests/unit-*.c)
+	for file in "${files[@]}"; do
 		[[ -f $file && $file == *.@(sh|c) ]] || continue
 		! quick "$1" || grep -q '^[#/ *]*level: smoke' "$file" || continue
-		! wanted "selftests/tests/${file##*/}" || echo "selftests/tests/${file##*/}"
+		! wanted "${file#"$tree/"}" || echo "${file#"$tree/"}"
 	done
 }
 

@@ -32,12 +32,40 @@ usage() {
 	END
 }
 
-# make_chroot DIR SUITES PACKAGE...
+# is_foreign LIST: do no programs of these architectures run here?
+is_foreign() {
+	[[ $1 && ,$1, != *,"$(dpkg --print-architecture)",* ]]
+}
+
+# for_architectures LIST: adds to $options, for packages that are not only this machine's; a
+# chroot whose programs do not run here is unpacked only. gcc-multilib is for amd64, and not
+# beside compilers for others.
+for_architectures() {
+	[[ $1 ]] || return 0
+	options+=(--architectures="$1")
+	include=${include/ gcc-multilib/}
+	! is_foreign "$1" || options+=(--variant=extract --include='?essential'
+		--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh)
+}
+
+# settle DIR: what the scripts of its packages would have done, had they been run.
+settle() {
+	mkdir -p "$1"/{media,mnt,opt,srv} &&
+		cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd" &&
+		cp "$1/usr/share/base-passwd/group.master" "$1/etc/group" &&
+		ln -s mawk "$1/usr/bin/awk" &&
+		ln -s gcc "$1/usr/bin/cc" &&
+		useradd --prefix "$1" --system --home-dir /var/lib/chrony _chrony
+}
+
+# make_chroot DIR SUITES [arch:LIST] PACKAGE...
 make_chroot() {
-	local dir=$1 suites=$2 include lines options=() path
+	local dir=$1 suites=$2 architectures='' include lines options=(--variant=apt) path
 	shift 2
 
+	[[ $1 != arch:* ]] || { architectures=${1#arch:}; shift; }
 	include="${packages[*]} $*"
+	for_architectures "$architectures"
 	for path in "${without[@]}"; do
 		options+=(--dpkgopt="path-exclude=$path")
 	done
@@ -47,14 +75,15 @@ make_chroot() {
 	# Release files of a frozen mirror are out of date, but signed.
 	INITRD=No DEBIAN_FRONTEND=noninteractive \
 		unshare --mount --pid --fork --kill-child --propagation private \
-		mmdebstrap --mode=root --variant=apt --include="$include" "${options[@]}" \
+		mmdebstrap --mode=root --include="$include" "${options[@]}" \
 		--dpkgopt=force-unsafe-io \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='Acquire::Languages "none"' \
 		--aptopt='APT::Install-Recommends "false"' \
-		--customize-hook='chroot "$1" useradd --create-home --shell /bin/bash user' \
 		--customize-hook='mkdir "$1/src" "$1/out"' \
-		"${suites%%,*}" "$dir" "${lines[@]}"
+		"${suites%%,*}" "$dir" "${lines[@]}" || return
+	! is_foreign "$architectures" || settle "$dir" || return
+	useradd --prefix "$dir" --create-home --shell /bin/bash user
 }
 
 # remove_others NAME DIR: chroots of NAME that are not DIR and that nobody uses.

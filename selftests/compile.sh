@@ -47,9 +47,12 @@ build_floor() {
 }
 
 build_programs() {
+	local cc=${CROSS_COMPILE-}gcc
+
 	mkdir -p "$BUILD/bin"
-	quietly make -C "$SRC" TOOL="$BUILD/bin/mlock2mon" CFLAGS='-O2 -g -Werror' tool
-	quietly make -C "$SRC/selftests" BIN="$BUILD/bin" -j"$(nproc)"
+	quietly make -C "$SRC" CC="$cc" AR="${CROSS_COMPILE-}ar" TOOL="$BUILD/bin/mlock2mon" \
+		CFLAGS='-O2 -g -Werror' tool
+	quietly make -C "$SRC/selftests" CC="$cc" BIN="$BUILD/bin" -j"$(nproc)"
 }
 
 # build_kernel_tests: the kernel's own, of these calls, if its sources are installed.

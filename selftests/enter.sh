@@ -13,11 +13,11 @@ usage() {
 	tree, read-only. /src/build/KERNEL can be written; with --copy all else too, in memory,
 	and it is gone afterwards. Environment: SRC, BUILD, KERNEL,
 	KDIR (what modules are built against), VMLINUZ, KVER (of a Debian kernel), and what the
-	file env of a kernel that is built here says.
+	file env of a kernel that is built here says; BUSYBOX, if its guests have another root.
 	END
 }
 
-# mount_kernel ROOT BUILT: what selftests/kernel.sh made. It says what more is in $facts.
+# mount_kernel ROOT BUILT GUEST: what selftests/kernel.sh made. It says what more is in $facts.
 mount_kernel() {
 	local kver
 
@@ -26,10 +26,19 @@ mount_kernel() {
 		mount -o remount,bind,ro "$1/mnt"
 		facts=(KDIR=/mnt/build VMLINUZ=/mnt/vmlinuz)
 		[[ ! -e $2/env ]] || mapfile -t -O 2 facts <"$2/env"
+		mount_guest "$1" "$3"
 	elif [[ -d $1/lib/modules ]]; then
 		kver=$(cd "$1/lib/modules" && echo *)
 		facts=(KVER="$kver" KDIR="/lib/modules/$kver/build" VMLINUZ="/boot/vmlinuz-$kver")
 	fi
+}
+
+# mount_guest ROOT GUEST: the root of guests at /media, if it is another one.
+mount_guest() {
+	[[ $2 ]] || return 0
+	mount --bind "$2" "$1/media"
+	mount -o remount,bind,ro "$1/media"
+	facts+=(BUSYBOX=/media/bin/busybox)
 }
 
 # mount_copy ROOT: at ROOT/tmp/root, which nobody else sees.
@@ -41,8 +50,8 @@ mount_copy() {
 
 # In the private mount and pid namespace; the kernel undoes it all.
 mount_and_run() {
-	local root=$1 built=$2 copy=$3 name=$4 build=build/$4 facts=()
-	shift 4
+	local root=$1 built=$2 guest=$3 copy=$4 name=$5 build=build/$5 facts=()
+	shift 5
 
 	if [[ $copy ]]; then
 		mount_copy "$root"
@@ -55,7 +64,7 @@ mount_and_run() {
 	mount --bind "$tree/$build" "$root/src/$build"
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs tmpfs "$root/tmp"
-	mount_kernel "$root" "$built"
+	mount_kernel "$root" "$built" "$guest"
 	[[ $copy ]] || mount -o remount,bind,ro "$root"
 	# shellcheck disable=SC2016 # expanded in the chroot
 	exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C \
@@ -64,7 +73,7 @@ mount_and_run() {
 }
 
 main() {
-	local root built='' name='' copy=''
+	local root built='' guest='' name='' copy=''
 
 	while (($#)); do
 		case $1 in
@@ -85,6 +94,8 @@ main() {
 	need_root
 	root=$("$tree/selftests/chroot.sh" "${name:-$(kernel_chroot "$1")}")
 	[[ ! $(built_line "$1") ]] || built=$("$tree/selftests/kernel.sh" "$1")
+	[[ $(guest_chroot "$1") == "$(kernel_chroot "$1")" ]] ||
+		guest=$("$tree/selftests/chroot.sh" "$(guest_chroot "$1")")
 	mkdir -p "$tree/build/$1"
 	# Whoever holds this lock keeps chroot.sh from removing an old chroot,
 	# and kernel.sh an old kernel.
@@ -94,8 +105,12 @@ main() {
 		exec 8<"$built"
 		flock -s 8
 	fi
+	if [[ $guest ]]; then
+		exec 9<"$guest"
+		flock -s 9
+	fi
 	MLOCK2MON_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private \
-		"$0" inside "$root" "$built" "$copy" "$@"
+		"$0" inside "$root" "$built" "$guest" "$copy" "$@"
 }
 
 main "$@"

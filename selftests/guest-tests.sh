@@ -9,6 +9,7 @@ default_limit=300
 LIMIT_FACTOR=1
 leaks=/sys/kernel/debug/kmemleak
 covered=/sys/kernel/debug/gcov
+export CMOCKA_MESSAGE_OUTPUT=TAP
 # shellcheck source=/dev/null # what check.sh says
 [[ ! -r $OUT/settings ]] || . "$OUT/settings"
 

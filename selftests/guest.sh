@@ -61,14 +61,24 @@ parse() {
 	command=("$@")
 }
 
+# choose_machine: sets the program of QEMU, the processor, and the guest's serial line.
+choose_machine() {
+	emulator=qemu-system-x86_64 cpu=max line="console=ttyS0 no_timer_check tsc=reliable"
+	is_arm64 "$kernel" || return 0
+	need_packages qemu-system-aarch64:qemu-system-arm
+	# The architecture's own algorithm for signed pointers is slow to emulate.
+	emulator=qemu-system-aarch64 cpu=max,pauth-impdef=on line=console=ttyAMA0
+	args+=(-machine "virt,gic-version=3")
+}
+
 # The flags are asked first: a /dev/kvm may exist where no CPU can serve it.
 accelerator() {
 	if [[ $icount ]]; then
-		echo -accel tcg,thread=single -icount shift=0,sleep=off -cpu max
-	elif grep -qwE 'vmx|svm' /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]]; then
+		echo -accel tcg,thread=single -icount shift=0,sleep=off -cpu "$cpu"
+	elif [[ $cpu == max && -r /dev/kvm && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 		echo -accel kvm -cpu host
 	else
-		echo -accel "tcg,thread=$threads" -cpu max
+		echo -accel "tcg,thread=$threads" -cpu "$cpu"
 	fi
 }
 
@@ -132,9 +142,11 @@ stty_size() {
 # start: QEMU in the background, its process in $qemu. What the command writes
 # comes out of a FIFO, for QEMU would truncate a file.
 start() {
-	local args=() loglevel=5 line i
+	local args=() loglevel=5 line emulator cpu i
 
-	read -ra args < <(accelerator)
+	choose_machine
+	# shellcheck disable=SC2207 # words
+	args+=($(accelerator))
 	if [[ -e $build/virtiofs ]]; then
 		sockets=$(mktemp -d)
 		args+=(-object "memory-backend-memfd,id=ram,size=${mem}M,share=on" -machine memory-backend=ram)
@@ -162,18 +174,17 @@ start() {
 			-chardev "file,id=out,path=$out/.pipe" -device "virtserialport,chardev=out")
 	fi
 	# oops=panic and the rest: a kernel that went wrong ends there, and QEMU with it.
-	# no_timer_check and the next two: a busy host makes clocks and RCU look broken.
-	line="console=ttyS0 loglevel=$loglevel log_buf_len=4M no_timer_check tsc=reliable"
-	line+=" rcupdate.rcu_cpu_stall_timeout=120"
+	# As no_timer_check and tsc, the last: a busy host makes clocks and RCU look broken.
+	line+=" loglevel=$loglevel log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120"
 	# secretmem is off by default on older kernels.
 	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1 $append"
 	args+=(-append "$line")
 	if [[ $interactive ]]; then
-		qemu-system-x86_64 "${args[@]}"
+		"$emulator" "${args[@]}"
 	else
 		cat "$out/.pipe" &
 		reader=$!
-		setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" </dev/null >"$out/qemu.log" 2>&1 &
+		setpriv --pdeathsig KILL "$emulator" "${args[@]}" </dev/null >"$out/qemu.log" 2>&1 &
 		qemu=$!
 	fi
 }
@@ -246,7 +257,7 @@ main() {
 	out=$(cd "$out" && pwd)
 	exec 5<"$out"
 	flock -n 5 || die "another guest uses $out: give this one another --out"
-	root=$("$tree/selftests/chroot.sh" "${root:-$(kernel_chroot "$kernel")}")
+	root=$("$tree/selftests/chroot.sh" "${root:-$(guest_chroot "$kernel")}")
 	exec 7<"$root"
 	flock -s 7
 	write_command

@@ -41,12 +41,27 @@ built_line() {
 		"$tree/selftests/kernels"
 }
 
-# kernel_chroot NAME: the chroot that builds for a kernel, and is the root of its guests.
+# kernel_chroot NAME: the chroot that builds for a kernel.
 kernel_chroot() {
-	local chroot
+	local chroots
 
-	read -r chroot _ <<<"$(built_line "$1")"
-	echo "${chroot:-$1}"
+	read -r chroots _ <<<"$(built_line "$1")"
+	chroots=${chroots:-$1}
+	echo "${chroots%%:*}"
+}
+
+# guest_chroot NAME: the root of its guests, which is the same one unless the line has two.
+guest_chroot() {
+	local chroots
+
+	read -r chroots _ <<<"$(built_line "$1")"
+	chroots=${chroots:-$1}
+	echo "${chroots##*:}"
+}
+
+# is_arm64 NAME: is what was built for a kernel for that processor?
+is_arm64() {
+	grep -qsx CONFIG_ARM64=y "$tree/build/$1/config"
 }
 
 # chroot_line NAME: "NAME SUITES PACKAGE ..." of a kernel's chroot or another.

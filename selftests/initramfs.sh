@@ -45,7 +45,7 @@ main() {
 	choose_share
 	dir=$(mktemp -d)
 	mkdir -p "$dir"/{bin,dev,modules,proc,ro,root,rw}
-	cp /bin/busybox "$dir/bin/"
+	cp "${BUSYBOX:-/bin/busybox}" "$dir/bin/busybox"
 	cp "$SRC/selftests/guest-init" "$dir/init"
 	: >"$dir/modules/order"
 	while read -r file; do

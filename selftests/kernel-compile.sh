@@ -36,11 +36,15 @@ main() {
 	for config; do
 		cat "$SRC/selftests/configs/$config"
 	done >/tmp/config
+	sed -n 's/^# env: //p' /tmp/config >../env
+	# That the processor is another one is for the kernel's own build, too.
+	while read -r config; do
+		[[ $config != @(ARCH|CROSS_COMPILE)=* ]] || export "${config?}"
+	done <../env
 	make -s KCONFIG_ALLCONFIG=/tmp/config allnoconfig
 	unset_lines /tmp/config
 	make -s -j"$(nproc)"
 	cp "$(make -s image_name)" ../vmlinuz
-	sed -n 's/^# env: //p' /tmp/config >../env
 	slim
 }
 
