@@ -72,11 +72,13 @@ make_chroot() {
 	mapfile -t lines < <(source_lines "$suites")
 	# shellcheck disable=SC2016 # expanded by the hooks
 	# INITRD=No: guests have their own initramfs, and this one takes long to make.
+	# Scripts of Java want a place for manuals, even if there are none.
 	# Release files of a frozen mirror are out of date, but signed.
 	INITRD=No DEBIAN_FRONTEND=noninteractive \
 		unshare --mount --pid --fork --kill-child --propagation private \
 		mmdebstrap --mode=root --include="$include" "${options[@]}" \
 		--dpkgopt=force-unsafe-io \
+		--essential-hook='mkdir -p "$1/usr/share/man/man1"' \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='Acquire::Languages "none"' \
 		--aptopt='APT::Install-Recommends "false"' \

@@ -55,10 +55,12 @@ build_programs() {
 	quietly make -C "$SRC/selftests" CC="$cc" BIN="$BUILD/bin" -j"$(nproc)"
 }
 
-# build_kernel_tests: the kernel's own, of these calls, if its sources are installed.
+# build_kernel_tests: the kernel's own, of these calls, if its sources are installed, and its
+# guests are of this machine's kind.
 build_kernel_tests() {
 	local archive dir=tools/testing/selftests name
 
+	[[ ! ${CROSS_COMPILE-} ]] || return 0
 	archive=$(compgen -G '/usr/src/linux-source-*.tar.xz') || return 0
 	[[ ! -e $BUILD/kernel/$dir ]] || return 0
 	mkdir -p "$BUILD/kernel"
