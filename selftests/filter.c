@@ -168,7 +168,7 @@ static void call_as_nobody(void)
 
 	join_cgroup();
 	need(!setrlimit(RLIMIT_MEMLOCK, &limit), "set the limit");
-	need(!syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY), "change uid");
+	need(!setresuid(NOBODY, NOBODY, NOBODY), "change uid");
 	need(!mlock(memory, 2 * PAGE), "mlock");
 	need(!mlock(memory + 4 * PAGE, 12 * PAGE), "mlock");
 	need(mlock(memory, 32 * PAGE) == -1, "be refused");
