@@ -213,7 +213,8 @@ static __always_inline u16 attributes(const struct mlmon_pending *pending, bool 
 	u16 attr = mlmon_caller_capability();
 
 	/* A stack grows outside of calls, too, and then that is left from the last one. */
-	if (unlikely(mlmon_abi_in_compat()) && !(related && pending->flight.call == MLOCK2MON_STACK))
+	if (unlikely(mlmon_abi_in_compat()) &&
+	    !(related && pending->flight.call == MLOCK2MON_STACK))
 		attr |= MLOCK2MON_ATTR_COMPAT;
 	if (unlikely(asked_onfault(pending, related)))
 		attr |= MLOCK2MON_ATTR_ONFAULT;

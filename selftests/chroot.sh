@@ -70,7 +70,7 @@ make_chroot() {
 		options+=(--dpkgopt="path-exclude=$path")
 	done
 	mapfile -t lines < <(source_lines "$suites")
-	# shellcheck disable=SC2016 # expanded by the hooks
+	# shellcheck disable=SC2016 # expanded by the hook
 	# INITRD=No: guests have their own initramfs, and this one takes long to make.
 	# Scripts of Java want a place for manuals, even if there are none.
 	# Release files of a frozen mirror are out of date, but signed.
@@ -82,10 +82,10 @@ make_chroot() {
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='Acquire::Languages "none"' \
 		--aptopt='APT::Install-Recommends "false"' \
-		--customize-hook='mkdir "$1/src" "$1/out"' \
 		"${suites%%,*}" "$dir" "${lines[@]}" || return
 	! is_foreign "$architectures" || settle "$dir" || return
-	useradd --prefix "$dir" --create-home --shell /bin/bash user
+	mkdir "$dir/src" "$dir/out" &&
+		useradd --prefix "$dir" --create-home --shell /bin/bash user
 }
 
 # remove_others NAME DIR: chroots of NAME that are not DIR and that nobody uses.

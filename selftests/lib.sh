@@ -30,7 +30,7 @@ skip() {
 	echo "ok $((++tap_number)) - $1 # SKIP $2"
 }
 
-# on_amd64: where there are 32-bit programs, and int 0x80, too.
+# on_amd64: where there is int 0x80, and where probes rest on ftrace.
 on_amd64() {
 	[[ $(uname -m) == x86_64 ]]
 }
@@ -41,17 +41,6 @@ switch_probes() {
 
 	! on_amd64 || switch=/proc/sys/kernel/ftrace_enabled
 	echo "$1" >"$switch"
-}
-
-# built PROGRAM N: is it there? Of one that is not, N results are skipped.
-built() {
-	local i
-
-	[[ $1 == *.m32 ]] && ! on_amd64 || return 0
-	for ((i = 0; i < $2; i++)); do
-		skip "$1" "there are 32-bit programs for amd64 only"
-	done
-	return 1
 }
 
 # bail REASON: the test cannot be carried on.

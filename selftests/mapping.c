@@ -266,8 +266,8 @@ static void test_unprivileged(int fd)
 	pid = fork();
 	if (!pid) {
 		close(fd);
-		need(!syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) &&
-		     !syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY), "become nobody");
+		need(!setresgid(NOBODY, NOBODY, NOBODY) &&
+		     !setresuid(NOBODY, NOBODY, NOBODY), "become nobody");
 		_exit(open(MLOCK2MON_DEVICE, O_RDONLY) != -1 || errno != EACCES ||
 		      open(path, O_RDONLY) != -1 || errno != EACCES);
 	}

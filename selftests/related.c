@@ -56,6 +56,11 @@ struct told {
 
 /* ---- how the kernel is entered -------------------------------------------------------- */
 
+/* Of 32-bit arm, and with the arguments of the one with that name elsewhere. */
+#ifndef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
+
 struct entry {
 	long nr;
 	long nr_ia32;
@@ -91,24 +96,23 @@ static long enter_int80(long nr, const uint64_t *arg)
 		     : "memory", "r8", "r9", "r10", "r11");
 	return ret;
 }
-
-static long nr_of(const struct entry *entry)
-{
-	return entry->nr;
-}
 #else
 static long enter_int80(long nr, const uint64_t *arg)
 {
 	(void)nr; (void)arg;
 	return -ENOSYS;
 }
+#endif
 
-/* The numbers of the 32-bit program; SYS_mmap is the one with its arguments in memory. */
 static long nr_of(const struct entry *entry)
 {
+#ifdef __i386__
+	/* SYS_mmap is the one with its arguments in memory. */
 	return entry->nr_ia32;
-}
+#else
+	return entry->nr;
 #endif
+}
 
 /* The result as the kernel gives it: an address, or -errno. */
 static long enter(const struct entry *entry, const uint64_t *arg)
@@ -697,6 +701,16 @@ static const struct entry
 	call_old_mmap	= { -1, 90 },
 	call_ipc	= { -1, 117 };
 
+/* Arm has neither for the programs of today. */
+static bool is_ia32(void)
+{
+#ifdef __arm__
+	return false;
+#else
+	return narrow;
+#endif
+}
+
 static uint32_t *low_memory(void)
 {
 	return (uint32_t *)area(1);
@@ -707,8 +721,8 @@ static void old_mmap(void)
 	uint32_t *arg;
 	uintptr_t at;
 
-	if (!narrow)
-		skip("for 32-bit callers only");
+	if (!is_ia32())
+		skip("for 32-bit callers of x86 only");
 	arg = low_memory();
 	at = piece(4, PG);
 	arg[0] = at;
@@ -727,8 +741,8 @@ static void ipc_number(void)
 	uint32_t *where;
 	int id;
 
-	if (!narrow)
-		skip("for 32-bit callers only");
+	if (!is_ia32())
+		skip("for 32-bit callers of x86 only");
 	where = low_memory();
 	id = segment(2, 0600);
 	see(&call_ipc, ARGS(IPC_SHMCTL, id, SHM_LOCK), TOLD("shmctl", id, 0, "LOCK"), WANT(0));

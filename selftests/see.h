@@ -40,7 +40,7 @@
 #define SOMEBODY	1000
 #define TIMEOUT_S	30
 
-#ifdef __i386__
+#if __SIZEOF_LONG__ == 4
 #define ABI		"m32"
 #elif defined(__aarch64__)
 #define ABI		"arm64"

@@ -16,7 +16,6 @@ mount -t cgroup2 none "$cgroup" || bail "no cgroup2"
 mkdir -p "$cgroup/filter" || bail "no cgroup"
 log_mark
 for program in filter filter.m32; do
-	built $program $((promises + 1)) || continue
 	load ring_records=64
 	echo "# $program"
 	relay $promises $program "$cgroup/filter"

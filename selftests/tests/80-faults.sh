@@ -23,9 +23,10 @@ echo 0 >$debug/fail_page_alloc/verbose
 not_below() {
 	local start end limit
 
-	read -r start end < <(sort /proc/kallsyms | awk -v name="$1" '
-		found { print start, $1; exit }
-		$3 == name { found = 1; start = $1 }')
+	read -r start end < <(awk -v name="$1" '
+		NR == FNR { if ($3 == name) start = $1 ""; next }
+		start != "" && $1 "" > start && (end == "" || $1 "" < end) { end = $1 "" }
+		END { print start, end }' /proc/kallsyms /proc/kallsyms)
 	[[ ${end-} ]] || bail "$1 is not known"
 	for limit in failslab fail_page_alloc; do
 		echo "0x$start" >"$debug/$limit/reject-start"
