@@ -75,7 +75,8 @@ choose_machine() {
 accelerator() {
 	if [[ $icount ]]; then
 		echo -accel tcg,thread=single -icount shift=0,sleep=off -cpu "$cpu"
-	elif [[ $cpu == max && -r /dev/kvm && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
+	elif [[ $cpu == max && -r /dev/kvm && -w /dev/kvm ]] &&
+		grep -qwE 'vmx|svm' /proc/cpuinfo; then
 		echo -accel kvm -cpu host
 	else
 		echo -accel "tcg,thread=$threads" -cpu "$cpu"

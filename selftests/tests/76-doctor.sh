@@ -65,7 +65,9 @@ put() {
 
 plan 26
 doctor
-tells "not loaded: a problem, and what to do" 1 "^problem  module  *it is not loaded" "modprobe mlock2mon" \
+remedy="modprobe mlock2mon"
+[[ -d /lib/modules/$(uname -r) ]] || remedy="Install the modules of the running kernel"
+tells "not loaded: a problem, and what to do" 1 "^problem  module  *it is not loaded" "$remedy" \
 	"^Something is wrong"
 load
 doctor
