@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Each allocation fails once, where the kernel can let it.
-# timeout: 400
+# timeout: 900
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
 
