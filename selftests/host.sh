@@ -76,6 +76,7 @@ default_kernel() {
 
 # need_kernel NAME: refuse a name that selftests/kernels does not have.
 need_kernel() {
+	# shellcheck disable=SC2143 # all is read: who stops earlier may make the writer fail
 	[[ -n $(kernel_names '.*' | grep -Fx -e "$1") ]] ||
 		die "no kernel '$1' in selftests/kernels, there are: $(kernel_names '.*' | paste -sd ' ')"
 }

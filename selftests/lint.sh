@@ -10,13 +10,15 @@ shopt -s nullglob extglob
 module=(*.c *.h)
 programs=(tools/*.[ch] selftests/!(userkernel|fuzz-libc).[ch] selftests/tests/*.[ch])
 
-# scripts: everything that begins with #! and a shell.
+# scripts: everything that begins with #! and a shell, or says that it is for one.
 scripts() {
-	grep -rIlE --exclude-dir=.git --exclude-dir=build -m 1 '^#!.*(bash|/sh| sh)$' . |
+	local file
+
+	grep -rIlE --exclude-dir=.git --exclude-dir=build \
+		'^#!.*(bash|/sh| sh)$|^# shellcheck shell=' . |
 		while read -r file; do
-			! head -n 1 "$file" | grep -q '^#!' || echo "$file"
+			! head -n 3 "$file" | grep -qE '^#!|^# shellcheck shell=' || echo "$file"
 		done
-	echo ./selftests/lib.sh
 }
 
 shellcheck_silent() {

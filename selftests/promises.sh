@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Sourced by tests after lib.sh: what several of them hold the module to.
+# shellcheck disable=SC2034 # used by the tests
 
 # relay COUNT COMMAND ...: run a program that prints promises without numbers
 # (promise.h), as results of this test. What it notes belongs to the next result.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Sourced by tests after lib.sh: what the device says, and what other witnesses say.
+# shellcheck disable=SC2154 # $stats is of lib.sh
 
 scratch=$(mktemp -d)
 calls=(mlock2 mlock munlock mlockall munlockall)
