@@ -267,10 +267,7 @@ static const struct {
 /* The last is of no call. */
 #define NR_PROBES	(ARRAY_SIZE(mlmon_abi_related) + 1)
 
-static struct related probes[NR_PROBES] = {
-	[NR_PROBES - 1]	= { MLOCK2MON_STACK, MLMON_ABI_NATIVE, "expand_downwards" },
-};
-
+static struct related probes[NR_PROBES];	/* described when they are wanted */
 static struct kretprobe *registered[NR_PROBES];
 static unsigned int nr_registered;
 
@@ -297,6 +294,8 @@ static void describe_probes(void)
 	const struct mlmon_abi_related *from;
 	size_t i;
 
+	probes[NR_PROBES - 1].call = MLOCK2MON_STACK;
+	probes[NR_PROBES - 1].symbol = "expand_downwards";
 	for (i = 0; i < ARRAY_SIZE(mlmon_abi_related); i++) {
 		from = &mlmon_abi_related[i];
 		probes[i].call = forms[from->form].call;
