@@ -181,18 +181,24 @@ device_last		mlock2mon.c		s/mlmon_chardev_init/mlmon_last_init/
 version_is_new		CHANGES			1 s/[0-9]/&9/
 "
 
-# planted_seen: each gate, in a copy in which something is wrong.
+# silent_in COPY GATE: has the gate nothing to say of that copy of the tree?
+silent_in() {
+	(cd "$1" && SRC=$1 && export SRC && "$2") >/dev/null 2>&1
+}
+
+# planted_seen: each gate, in a copy that is as it should be, and then in one that is not.
 planted_seen() {
 	local gate file change copy bad=0
 
 	copy=$(mktemp -d)
 	tar -c --exclude=./build --exclude=./.git . | tar -x -C "$copy"
 	while read -r gate file change; do
+		silent_in "$copy" "$gate" || { echo "$gate says something of a plain copy"; bad=1; }
 		sed -i "$change" "$copy/$file"
 		if cmp -s "$file" "$copy/$file"; then
 			echo "nothing is planted in $file"
 			bad=1
-		elif (cd "$copy" && SRC=$copy && export SRC && "$gate") >/dev/null 2>&1; then
+		elif silent_in "$copy" "$gate"; then
 			echo "$gate does not see what is planted in $file"
 			bad=1
 		fi

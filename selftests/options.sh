@@ -88,7 +88,8 @@ same() {
 accepted() {
 	local said letter=${2#-}
 
-	said=$(timeout 10 "$tool" "$1" "$2" --no-such-option </dev/null 2>&1)
+	# In a directory where the option cannot become a file.
+	said=$(cd /proc && timeout 10 "$tool" "$1" "$2" --no-such-option </dev/null 2>&1)
 	[[ $said != *"unrecognized option '$2'"* && $said != *"invalid option -- '$letter'"* ]]
 }
 
