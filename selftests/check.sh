@@ -47,9 +47,17 @@ quick() {
 	[[ $level == smoke && $(kernel_when "$1") != full ]]
 }
 
-# time_left: has the time that MINUTES gives not passed?
+# time_left [SECONDS]: is so much left of the time that MINUTES gives, or anything?
 time_left() {
-	[[ ! $deadline ]] || ((EPOCHSECONDS < deadline))
+	[[ ! $deadline ]] || ((EPOCHSECONDS + ${1:-0} < deadline))
+}
+
+# enough_time KERNEL: for it to begin; one that is built here may have to be built first.
+enough_time() {
+	local seconds=0
+
+	[[ ! $(built_line "$1") ]] || seconds=1500
+	time_left "$seconds"
 }
 
 # not_run KERNEL NAME...: told, and not counted.
@@ -191,16 +199,26 @@ as_lint() {
 		"$tree/selftests/enter.sh" "$1" selftests/lint.sh
 }
 
-# tests KERNEL: those to run in its guests, unit tests too if they do not run here.
+# is_smoke FILE: does this test say that it is one for every change?
+is_smoke() {
+	grep -q '^[#/ *]*level: smoke' "$1"
+}
+
+# tests KERNEL: those to run in its guests, unit tests too if they do not run here. At the
+# quick level, for which time may not be enough, those of that level first.
 tests() {
-	local file files=("$tree"/selftests/tests/*)
+	local file later=() files=("$tree"/selftests/tests/*)
 
 	! is_arm64 "$1" || files+=("$tree"/selftests/unit-*.c)
 	for file in "${files[@]}"; do
-		[[ -f $file && $file == *.@(sh|c) ]] || continue
-		! quick "$1" || grep -q '^[#/ *]*level: smoke' "$file" || continue
-		! wanted "${file#"$tree/"}" || echo "${file#"$tree/"}"
+		[[ -f $file && $file == *.@(sh|c) ]] && wanted "${file#"$tree/"}" || continue
+		if [[ $level == smoke ]] && ! is_smoke "$file"; then
+			quick "$1" || later+=("${file#"$tree/"}")
+		else
+			echo "${file#"$tree/"}"
+		fi
 	done
+	((${#later[@]} == 0)) || printf '%s\n' "${later[@]}"
 }
 
 # report_finished KERNEL OUT NAME
@@ -283,7 +301,7 @@ check_kernel() {
 	trap end_jobs EXIT
 	trap 'exit 1' INT TERM
 	mkdir -p "$tree/build/$kernel/log"
-	time_left || { not_run "$kernel" everything; return 0; }
+	enough_time "$kernel" || { not_run "$kernel" everything; return 0; }
 	# Before the build, which would not tell what takes so long.
 	if "$tree/selftests/enter.sh" "$kernel" true; then
 		check_built "$kernel"

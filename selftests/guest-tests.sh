@@ -47,6 +47,14 @@ leaked() {
 	[[ ! -s $OUT/$1.leaks ]] || echo "kernel log: leaked memory, see $1.leaks"
 }
 
+# keep_coverage: which lines of the module were run until now, if the kernel counts them; the
+# next test may be the last of this kernel.
+keep_coverage() {
+	[[ -d $covered$BUILD/module ]] || return 0
+	mkdir -p "$OUT/covered"
+	cp -r "$covered$BUILD/module/." "$OUT/covered/"
+}
+
 # run_test FILE: false if the guest should not be used any more.
 run_test() {
 	local file=$1 name limit status=0 start end left
@@ -62,6 +70,7 @@ run_test() {
 	end=$EPOCHREALTIME
 	dmesg >"$OUT/$name.dmesg"
 	left=$(aftermath "$name")
+	keep_coverage
 	awk -v s="$status" -v a="$start" -v b="$end" -v left="$left" \
 		'BEGIN { printf "%d %.1f %s\n", s, b - a, left }' >"$OUT/$name.end.new"
 	mv "$OUT/$name.end.new" "$OUT/$name.end"
@@ -84,12 +93,6 @@ program() {
 	esac
 }
 
-# keep_coverage: which lines of the module were run, if the kernel counts them.
-keep_coverage() {
-	[[ ! -d $covered$BUILD/module ]] || cp -r "$covered$BUILD/module" "$OUT/covered"
-}
-
-trap keep_coverage EXIT
 # The host writes stop when there is no time for more.
 for file; do
 	[[ ! -e $OUT/stop ]] || exit 0

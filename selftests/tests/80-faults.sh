@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Each allocation fails once, where the kernel can let it.
+# level: smoke
 # timeout: 900
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
@@ -36,7 +37,7 @@ not_below() {
 not_below event_define_fields
 
 plan 17
-relay 4 faults load "$MODULE" max_tasks=64 ring_records=64 maxactive=16 related=1
+relay 4 faults load "$MODULE" max_tasks=64 ring_records=64 maxactive=2 related=1
 load
 relay 12 faults use
 unload
