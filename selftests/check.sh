@@ -211,7 +211,8 @@ tests() {
 
 	! is_arm64 "$1" || files+=("$tree"/selftests/unit-*.c)
 	for file in "${files[@]}"; do
-		[[ -f $file && $file == *.@(sh|c) ]] && wanted "${file#"$tree/"}" || continue
+		[[ -f $file && $file == *.@(sh|c) ]] || continue
+		wanted "${file#"$tree/"}" || continue
 		if [[ $level == smoke ]] && ! is_smoke "$file"; then
 			quick "$1" || later+=("${file#"$tree/"}")
 		else

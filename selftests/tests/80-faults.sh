@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Each allocation fails once, where the kernel can let it.
-# level: smoke
 # timeout: 900
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
