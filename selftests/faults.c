@@ -191,8 +191,8 @@ static void loading(const char *file, char **param, int params)
 		if (!was)
 			break;
 	}
-	note("%d allocations, the first %d before the module's own code: %d made loading fail, %d did not",
-	     number - 1, own, failed, loaded - 1);
+	note("%d allocations, about %d of them before the module's own code", number - 1, own);
+	note("%d made loading fail, %d did not", failed, loaded - 1);
 	promise(number < MOST && failed > 0 && own > MARGIN,
 		"each allocation of the module's loading failed once");
 	promise(enomem, "what failed is ENOMEM");
