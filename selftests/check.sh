@@ -236,7 +236,7 @@ settings() {
 	local chaos=10 soak=20 factor=1
 
 	if [[ $(built_line "$1") ]]; then
-		factor=4 chaos=30
+		factor=4 chaos=30 soak=60
 		[[ ! $deep ]] || chaos=300
 	elif [[ $deep && $1 == "$(default_kernel)" ]]; then
 		soak=1800

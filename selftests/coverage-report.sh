@@ -18,7 +18,7 @@ all() {
 
 	for dir in "$BUILD"/log/boot-*/covered; do
 		[[ -d $dir ]] || continue
-		cp "$BUILD"/module/*.gcno "$dir/"
+		cp --remove-destination "$BUILD"/module/*.gcno "$dir/"
 		capture "$dir"
 		add+=(--add-tracefile "$one")
 	done
