@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Anything, at random, from several processes: with the module loaded, and while it comes and
 # goes. CHAOS_SECONDS and CHAOS_SEED of "make check" are how long each takes, and the seed.
-# level: smoke
 # timeout: 1500
 . "${SRC:?}/selftests/lib.sh"
 . "$SRC/selftests/promises.sh"
