@@ -5,10 +5,9 @@
  *	faults load FILE [PARAMETER=VALUE ...]
  *	faults use
  *
- * load: of loading the module, and a sample of those that the kernel makes for any module.
- * Whatever fails, nothing may be left, and the module load without a fault.
- * use: of each way to use a module that is loaded: open, the ioctls, read, mmap, poll, and the
- * files in /proc; each must fail with ENOMEM, or do all of its work.
+ * load: of loading the module. Whatever fails, nothing may be left, and the module load
+ * without a fault. use: of each way to use a module that is loaded: open, the ioctls, read,
+ * mmap, poll, and the files in /proc; each must fail with ENOMEM, or do all of its work.
  * Prints promises, and with each how many allocations there were.
  *
  * The kernel counts for a task down to the allocation that is to fail: /proc/self/fail-nth.
@@ -27,8 +26,6 @@
 #include "promise.h"
 
 #define MOST		5000	/* allocations of one action; more would be no end */
-#define SAMPLE		40	/* about so many of those that the kernel makes for any module */
-#define MARGIN		50	/* of these, the last ones all: a load that is refused makes more */
 #define KPROBES		"/sys/kernel/debug/kprobes/list"
 
 static int nth;
@@ -129,42 +126,8 @@ static void unload(void)
 	need(false, "unload the module");
 }
 
-/*
- * How many allocations the kernel makes for any module before its own code begins: those of a
- * load that this code refuses at once. The first that does not take place is looked for.
- */
-static int kernels_own(const char *file)
-{
-	int low = 0, high = MOST;
-	bool was;
-
-	need(load(file, "max_tasks=0") == EINVAL, "have a parameter refused");
-	while (high - low > 1) {
-		int middle = (low + high) / 2;
-
-		load_with_fault(file, "max_tasks=0", middle, &was);
-		if (was)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* They are hundreds, not ours: a sample of them, and of ours each. */
-static int next_number(int number, int own)
-{
-	int left = own - MARGIN - number;
-	int step = own / SAMPLE + 1;
-
-	if (left <= 0)
-		return number + 1;
-	return number + (step < left ? step : left);
-}
-
 static void loading(const char *file, char **param, int params)
 {
-	int own = kernels_own(file);
 	int number, ret, i, failed = 0, loaded = 0;
 	bool was = true, enomem = true, clean = true;
 	char args[256] = "";
@@ -173,7 +136,7 @@ static void loading(const char *file, char **param, int params)
 		strncat(args, param[i], sizeof(args) - strlen(args) - 1);
 		strncat(args, " ", sizeof(args) - strlen(args) - 1);
 	}
-	for (number = 1; number < MOST; number = next_number(number, own)) {
+	for (number = 1; number < MOST; number++) {
 		ret = load_with_fault(file, args, number, &was);
 		if (!ret) {
 			loaded++;
@@ -191,10 +154,8 @@ static void loading(const char *file, char **param, int params)
 		if (!was)
 			break;
 	}
-	note("%d allocations, about %d of them before the module's own code", number - 1, own);
-	note("%d made loading fail, %d did not", failed, loaded - 1);
-	promise(number < MOST && failed > 0 && own > MARGIN,
-		"each allocation of the module's loading failed once");
+	note("%d allocations: %d made loading fail, %d did not", number - 1, failed, loaded - 1);
+	promise(number < MOST && failed > 0, "each allocation of loading failed once");
 	promise(enomem, "what failed is ENOMEM");
 	promise(clean, "nothing was left");
 	promise(!load(file, args), "the module loads when nothing fails");
