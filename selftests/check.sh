@@ -28,8 +28,8 @@ usage() {
 	make check-all takes all kernels, two at a time, and ends with a table of them, which
 	it leaves in build/check-all.md too. LEVEL=smoke: without the unit tests, and of those
 	in guests only the ones that say "level: smoke", except on kernels that
-	selftests/kernels marks full. MINUTES: what has not begun by then is not run, and the
-	table says so.
+	selftests/kernels marks full. MINUTES: what has not begun by then is not run, a test in
+	a guest that has not ended 15 minutes later is not waited for, and the table says so.
 	END
 }
 
@@ -47,7 +47,8 @@ quick() {
 	[[ $level == smoke && $(kernel_when "$1") != full ]]
 }
 
-# time_left [SECONDS]: is so much left of the time that MINUTES gives, or anything?
+# time_left [SECONDS]: is so much left of the time that MINUTES gives, or anything? With a
+# negative number, is it over for no longer than that?
 time_left() {
 	[[ ! $deadline ]] || ((EPOCHSECONDS + ${1:-0} < deadline))
 }
@@ -175,8 +176,8 @@ packages() {
 	wanted packages && [[ $all || ${TESTS-} ]] || return 0
 	run_here "$1" packages nice "$tree/selftests/enter.sh" --root packages --copy "$1" \
 		selftests/packages.sh || return 0
-	run_here "$1" packages-guest "$tree/selftests/guest.sh" --kernel "$1" --root packages \
-		--out "$tree/build/$1/packages-guest" -- selftests/packages-guest.sh || true
+	run_here "$1" packages-guest guest_output "$tree/build/$1/packages-guest" --kernel "$1" \
+		--root packages -- selftests/packages-guest.sh || true
 }
 
 # services: that cannot lock their memory, and what explain says of them.
@@ -184,8 +185,8 @@ services() {
 	wanted services && [[ $all || ${TESTS-} ]] || return 0
 	run_here "$1" services-build as_tap "what is a service compiles" \
 		"$tree/selftests/enter.sh" --root packages "$1" selftests/services.sh || return 0
-	run_here "$1" services "$tree/selftests/guest.sh" --kernel "$1" --root packages --mem 2048 \
-		--out "$tree/build/$1/services-guest" -- selftests/services-guest.sh || true
+	run_here "$1" services guest_output "$tree/build/$1/services-guest" --kernel "$1" \
+		--root packages --mem 2048 -- selftests/services-guest.sh || true
 }
 
 # cost: of calls, on one kernel.
@@ -246,6 +247,11 @@ settings() {
 	echo "SOAK_SECONDS=${SOAK_SECONDS:-$soak}"
 }
 
+# too_late TAP: to wait for a test that has begun; one that has failed already is waited for.
+too_late() {
+	! time_left -900 && ! grep -qs '^not ok' "$1"
+}
+
 # boot KERNEL OUT: a guest for the tests in $pending, or with $again for the first of them, its
 # processors taking turns; takes those out that are done. False if nothing of it could be run.
 boot() {
@@ -262,6 +268,7 @@ boot() {
 		name=${pending[0]##*/}
 		while [[ ! -e $out/$name.end ]] && kill -0 "$guest" 2>/dev/null; do
 			time_left || touch "$out/stop"
+			! too_late "$out/$name.tap" || { kill "$guest"; return 1; }
 			sleep 0.2
 		done
 		[[ -e $out/$name.end ]] || break

@@ -10,5 +10,10 @@ case ${1-} in
 esac
 build_default
 say "Booting a guest ..."
-"$tree/selftests/guest.sh" --kernel "$kernel" --out "$tree/build/$kernel/demo" --timeout 150 -- \
-	selftests/demo-guest.sh
+out=$tree/build/$kernel/demo
+options=(--kernel "$kernel" --out "$out" --timeout 150 -- selftests/demo-guest.sh)
+"$tree/selftests/guest.sh" "${options[@]}" || {
+	emulator_failed "$out"
+	say "The emulator failed; again, with processors that take turns"
+	"$tree/selftests/guest.sh" --one-thread "${options[@]}"
+}

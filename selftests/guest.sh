@@ -178,7 +178,11 @@ start() {
 	# As no_timer_check and tsc, the last: a busy host makes clocks and RCU look broken.
 	line+=" loglevel=$loglevel log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120"
 	# secretmem is off by default on older kernels.
-	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1 $append"
+	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1"
+	# Where each allocation is remembered, half a minute for each device, in vain: their
+	# interrupts are messages.
+	[[ ! $(built_line "$kernel") ]] || line+=" acpi=noirq"
+	line+=" $append"
 	args+=(-append "$line")
 	if [[ $interactive ]]; then
 		"$emulator" "${args[@]}"

@@ -37,8 +37,8 @@ make_keys() {
 
 # guest ARGUMENT [PARAMETER ...]: selftests/signing-guest.sh in it.
 guest() {
-	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$dir/out" --firmware "$dir" --timeout 240 \
-		--append "${*:2}" -- selftests/signing-guest.sh "$1"
+	guest_output "$dir/out" --kernel "$kernel" --firmware "$dir" --timeout 240 --append "${*:2}" -- \
+		selftests/signing-guest.sh "$1"
 }
 
 main() {
