@@ -91,6 +91,19 @@ static bool nothing_left(void)
 	return none;
 }
 
+/* On the console: it takes the better part of an hour where every access is looked at. */
+static void tell_progress(const char *what, int number)
+{
+	FILE *log;
+
+	if (number % 100)
+		return;
+	log = fopen("/dev/kmsg", "w");
+	need(log, "open /dev/kmsg");
+	fprintf(log, "<4>faults: %s, allocation %d\n", what, number);
+	fclose(log);
+}
+
 /* ---- loading -------------------------------------------------------------------------- */
 
 /* With the allocation of that number failing, if it is not 0. */
@@ -137,6 +150,7 @@ static void loading(const char *file, char **param, int params)
 		strncat(args, " ", sizeof(args) - strlen(args) - 1);
 	}
 	for (number = 1; number < MOST; number++) {
+		tell_progress("load", number);
 		ret = load_with_fault(file, args, number, &was);
 		if (!ret) {
 			loaded++;
@@ -283,6 +297,7 @@ static void use(size_t action)
 		int error;
 		long ret;
 
+		tell_progress(actions[action].name, number);
 		lock_something();
 		arm(number);
 		if (actions[action].act)
