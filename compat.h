@@ -10,6 +10,7 @@
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/uprobes.h>
 #include <linux/version.h>
 
@@ -17,13 +18,29 @@
 #error "mlock2mon needs Linux 5.10 or newer"
 #endif
 
-/* kprobes: Add kretprobe::rp removal (v5.11): an instance no longer points to its probe. */
+/*
+ * kprobes: Add kretprobe::rp removal (v5.11): an instance no longer points to its probe. Where
+ * it gets there by another way than a rethook, NULL while the probe is being taken away.
+ */
 static inline struct kretprobe *mlmon_kretprobe_of(struct kretprobe_instance *ri)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 	return get_kretprobe(ri);
 #else
 	return ri->rp;
+#endif
+}
+
+/*
+ * rcu: Make call_rcu() lazy to save power (v6.2), by 10 seconds, on processors that leave
+ * callbacks to others.
+ */
+static inline void mlmon_call_rcu_soon(struct rcu_head *head, rcu_callback_t func)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	call_rcu_hurry(head, func);
+#else
+	call_rcu(head, func);
 #endif
 }
 

@@ -58,7 +58,11 @@ static u64 give_back(const struct mlmon_account *account, struct mm_struct *mm)
 	return locked;
 }
 
-static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last)
+/*
+ * @last: is there nobody else to whom the mm, which is current's own, would stay?
+ * @overtaken: the last one has begun to leave meanwhile, and may have given all back.
+ */
+static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last, bool overtaken)
 {
 	u64 locked = 0;
 
@@ -71,7 +75,7 @@ static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last
 	}
 	if (last)
 		locked = give_back(account, mm);
-	else if (mm)
+	else if (mm && !overtaken)
 		locked = READ_ONCE(mm->locked_vm);
 	if (account || locked)
 		mlmon_record_exit(account, last ? 0 : locked, last ? -(s64)locked : 0);
@@ -84,13 +88,14 @@ static void on_leave(bool last)
 {
 	struct mlmon_account *account = mlmon_task_find(current);
 	struct mm_struct *mm = current->mm;
+	bool overtaken = !last && !atomic_read(&current->signal->live);
 
 	/* Who has no account may still be the last of those who had. */
 	if (!account && (!mlmon_related || !last || !mm || !mlmon_ledger_maybe(mm)))
 		return;
 	last = last && mm && owns(mm, current->vfork_done);
 	if (account || last)
-		leave(account, mm, last);
+		leave(account, mm, last, overtaken);
 }
 NOKPROBE_SYMBOL(on_leave);
 
@@ -260,6 +265,10 @@ static int probe_exec(void)
 
 	if (!mlmon_related)
 		return 0;
+	if (!IS_ENABLED(CONFIG_MEMCG)) {
+		pr_err("related=1 needs a kernel with CONFIG_MEMCG, which knows whose an mm is\n");
+		return -EOPNOTSUPP;
+	}
 	ret = probe_one(&exec_probe);
 	if (!ret || ret == -ENOMEM)
 		return ret;

@@ -22,6 +22,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 #include "caller.h"
+#include "compat.h"
 #include "internal.h"
 
 static DEFINE_RAW_SPINLOCK(lock);	/* writers of everything here but the task's own part */
@@ -210,7 +211,7 @@ void mlmon_task_del(struct mlmon_account *account)
 	list_del_rcu(&account->order);
 	WRITE_ONCE(tracked, tracked - 1);
 	raw_spin_unlock_irqrestore(&lock, flags);
-	call_rcu(&account->rcu, back_to_pool);
+	mlmon_call_rcu_soon(&account->rcu, back_to_pool);
 }
 NOKPROBE_SYMBOL(mlmon_task_del);
 

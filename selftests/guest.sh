@@ -179,6 +179,8 @@ start() {
 	line+=" loglevel=$loglevel log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120"
 	# secretmem is off by default on older kernels.
 	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1"
+	# As machines for real time have it.
+	((cpus == 1)) || line+=" rcu_nocbs=1"
 	# Where each allocation is remembered, half a minute for each device, in vain: their
 	# interrupts are messages.
 	[[ ! $(built_line "$kernel") ]] || line+=" acpi=noirq"

@@ -68,13 +68,16 @@ given_back() {
 			match(line, / delta_kb=-?[0-9]+/)
 			sum[$5] += substr(line, RSTART + 10, RLENGTH - 10)
 			exits[$5]++
+			match(line, / locked_kb=[0-9]+/)
+			left[$5] = substr(line, RSTART + 11, RLENGTH - 11)
 		}
 		END {
 			for (pid in sum) {
 				pids++
-				if (sum[pid] == -kb)
+				if (sum[pid] == -kb && left[pid] == 0)
 					continue
-				print pid ": " exits[pid] " exits gave back " -sum[pid] " KiB"
+				print pid ": " exits[pid] " exits gave back " -sum[pid] \
+					" KiB, the last of them leaves " left[pid]
 				bad = 1
 			}
 			print pids + 0, "processes"
@@ -159,7 +162,7 @@ closed() {
 limit=$(ulimit -l)
 mkfifo "$scratch/idle"
 exec {idle}<>"$scratch/idle"	# nothing ever comes out of it
-plan 39
+plan 40
 
 alike related=0 collapse=0
 alike related=1
@@ -178,6 +181,15 @@ start_helper churn live 40
 [[ $helper_said = "live 40" ]] || bail "churn: $helper_said"
 end_helper
 is "$(records | grep -c ' call=exit ')" 16 "who had no account has no record of its exit"
+unload
+
+# Of a processor that leaves the callbacks of RCU to others, as those for real time do.
+load max_tasks=16
+for ((i = 0; i < 64; i++)); do
+	taskset 2 act name brief map 1 lock 0 1
+	sleep 0.02
+done
+is "$(stat_of tasks.untracked)" 0 "the account of a task that has left is soon there for others"
 unload
 
 # Inside a call.
