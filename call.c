@@ -103,10 +103,12 @@ static __always_inline void enter(struct mlmon_pending *pending, bool track)
 		return;
 	}
 	pending->account = mlmon_task_get();
-	if (pending->account)
+	if (pending->account) {
 		mlmon_account_enter(pending->account, &pending->flight);
-	else
+	} else {
+		pending->untracked = true;
 		__this_cpu_inc(pending->counts->untracked);
+	}
 }
 
 /**
@@ -161,7 +163,7 @@ int mlmon_call_count(struct kprobe *kp, struct pt_regs *regs)
 
 	__this_cpu_inc(probe->counts->entries);
 	__this_cpu_write(hit, probe);
-	if (mlmon_wrappers)
+	if (READ_ONCE(mlmon_wrappers))
 		mlmon_wrapper_passed();
 	return 0;
 }
@@ -382,6 +384,14 @@ static bool settle(struct mlmon_pending *pending, struct mlmon_result *result)
 	return pending->flight.call == MLOCK2MON_MREMAP && result->ret == -EAGAIN;
 }
 
+/* Of a related call that turned out to be worth one. */
+static void get_account(struct mlmon_pending *pending)
+{
+	pending->account = mlmon_task_get();
+	if (!pending->account && !pending->untracked)
+		__this_cpu_inc(pending->counts->untracked);
+}
+
 /* Not inline, so that the stack it needs is not set up for others. */
 static noinline void leave_slowly(struct mlmon_pending *pending, s64 ret, u64 dur_ns)
 {
@@ -396,7 +406,7 @@ static noinline void leave_slowly(struct mlmon_pending *pending, s64 ret, u64 du
 		return;
 	}
 	if (!pending->account && mlmon_is_related(pending))
-		pending->account = mlmon_task_get();
+		get_account(pending);
 	if (ret < 0 && mlmon_collapse && pending->account) {
 		emit_unless_repeated(pending, &result);
 		return;

@@ -85,7 +85,7 @@ extern struct mlmon_counts __percpu *mlmon_counts;
 
 /* What became of a probe at load; written before it is shown, constant after. */
 struct mlmon_probe_state {
-	char	name[32];
+	char	name[48];
 	int	error;			/* 0 active, else -errno */
 };
 
@@ -300,6 +300,8 @@ struct mlmon_pending {
 
 	/* ---- of related calls only */
 	bool			asks;		/* is to lock memory */
+	bool			untracked;	/* counted as that, if it has no account */
+	u64			unread;		/* where the arguments are, which are not known yet */
 	u64			old_len;	/* of mremap */
 	u64			new_addr;	/* likewise */
 };
@@ -367,6 +369,8 @@ extern bool mlmon_related;
 extern bool mlmon_collapse;
 extern u64 mlmon_near_bytes;
 extern const int *mlmon_max_map_count;	/* vm.max_map_count, or NULL */
-extern bool mlmon_wrappers;		/* wrappers are watched */
+
+/* Wrappers are watched, or were, or will be at once. */
+extern bool mlmon_wrappers;
 
 #endif /* MLMON_INTERNAL_H */

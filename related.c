@@ -65,21 +65,43 @@ static bool fetch_mmap(struct mlmon_pending *pending, const u64 *arg)
 	return pending->asks || holds();
 }
 
-/* The oldest way in: all arguments are in memory, which another thread may change. */
-static bool fetch_old_mmap(struct mlmon_pending *pending, const u64 *arg)
+/* Reads arguments that are in memory. False if a page would have to be brought in. */
+static bool read_arguments(u64 at, u64 wide[4])
 {
-	const u32 __user *from = (const u32 __user *)(unsigned long)arg[0];
-	u32 raw[4] = { 0 };
-	u64 wide[4];
+	u32 raw[4];
 	unsigned long left;
 	int i;
 
 	pagefault_disable();
-	left = __copy_from_user_inatomic(raw, from, sizeof(raw));
+	left = __copy_from_user_inatomic(raw, (const u32 __user *)(unsigned long)at, sizeof(raw));
 	pagefault_enable();
-	for (i = 0; i < 4; i++)
-		wide[i] = left ? 0 : raw[i];
-	return fetch_mmap(pending, wide);
+	for (i = 0; i < 4 && !left; i++)
+		wide[i] = raw[i];
+	return !left;
+}
+
+/*
+ * The oldest way in: all arguments are in memory, which another thread may change, and which
+ * may not be there before the call itself has read it.
+ */
+static bool fetch_old_mmap(struct mlmon_pending *pending, const u64 *arg)
+{
+	u64 wide[4];
+
+	if (read_arguments(arg[0], wide))
+		return fetch_mmap(pending, wide);
+	pending->unread = arg[0];
+	return true;
+}
+
+/* Whatever they were, the call is worth a record if they still cannot be read. */
+static void fetch_late(struct mlmon_pending *pending)
+{
+	u64 wide[4];
+
+	pending->asks = true;
+	if (read_arguments(pending->unread, wide))
+		fetch_mmap(pending, wide);
 }
 
 static bool fetch_munmap(struct mlmon_pending *pending, const u64 *arg)
@@ -158,9 +180,12 @@ static bool fetch_ipc(struct mlmon_pending *pending, const u64 *arg)
 
 /* ---- handlers --------------------------------------------------------------------------- */
 
-static struct related *related_of(struct kretprobe_instance *ri)
+/* NULL if the probe is being taken away. */
+static const struct related *related_of(struct kretprobe_instance *ri)
 {
-	return container_of(mlmon_kretprobe_of(ri), struct related, probe);
+	const struct kretprobe *probe = mlmon_kretprobe_of(ri);
+
+	return probe ? container_of(probe, struct related, probe) : NULL;
 }
 
 static void count_entry(const struct mlmon_pending *pending)
@@ -177,7 +202,7 @@ static int see_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	u64 arg[6];
 	unsigned int i;
 
-	if (!current->mm)
+	if (!related || !current->mm)
 		return 1;
 	for (i = 0; i < ARRAY_SIZE(arg); i++)
 		arg[i] = mlmon_abi_argument(related->abi, user, i);
@@ -208,6 +233,8 @@ static int see_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
 
+	if (unlikely(pending->unread))
+		fetch_late(pending);
 	mlmon_call_leave(pending, result(pending, regs_return_value(regs)));
 	return 0;
 }

@@ -192,6 +192,8 @@ int mlmon_wrapper_init(const char *libc)
 	copy = kstrdup(libc, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
+	/* First: who enters a wrapper is seen to reach the kernel. */
+	WRITE_ONCE(mlmon_wrappers, true);
 	list = strrchr(copy, ':');
 	if (list) {
 		*list++ = '\0';
@@ -205,7 +207,6 @@ int mlmon_wrapper_init(const char *libc)
 		mlmon_wrapper_exit();
 	else
 		mlmon_count_probe("libc", 0);
-	mlmon_wrappers = !ret;
 	return ret;
 }
 

@@ -5,6 +5,7 @@
  *	blocked errno	mlock fails with EPERM, mlock2 with ENOSYS, mlockall is allowed
  *	blocked kill	mlock kills the process
  *	blocked none	nothing is turned away
+ *	blocked never	nothing is turned away, again and again
  *
  * Each is called through the C library, by a task with one call before and one
  * after it that nobody blocks.
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 		turn_away(SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ERRNO | ENOSYS);
 	printf("%p\n", (void *)page);
 	fflush(stdout);
+	while (!strcmp(argv[1], "never"))
+		mlock(page, PG);
 	mlock(page, 3 * PG);
 	mlock2(page, 5 * PG, MLOCK_ONFAULT);
 	munlock(page, PG);

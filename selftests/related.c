@@ -736,6 +736,28 @@ static void old_mmap(void)
 	see_munmap(at, 4 * PG, WANT(.delta_kb = -16));
 }
 
+/* The page of the arguments is there, but before the call nobody has touched it. */
+static void old_mmap_late(void)
+{
+	uint32_t arg[6] = { 0, 4 * PG, RW, ANON | MAP_LOCKED, -1, 0 };
+	uintptr_t at;
+	void *page;
+	int fd;
+
+	if (!is_ia32())
+		skip("for 32-bit callers of x86 only");
+	page = low_memory();
+	at = piece(4, PG);
+	arg[0] = at;
+	fd = memfd_create("arguments", 0);
+	must(fd != -1 && write(fd, arg, sizeof(arg)) == sizeof(arg));
+	must(mmap(page, PG, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == page);
+	close(fd);
+	see(&call_old_mmap, ARGS((uintptr_t)page),
+	    TOLD("mmap", at, 4 * PG, map_flags(ANON | MAP_LOCKED)), WANT(.delta_kb = 16));
+	see_munmap(at, 4 * PG, WANT(.delta_kb = -16));
+}
+
 static void ipc_number(void)
 {
 	uint32_t *where;
@@ -845,6 +867,7 @@ static const struct see_case cases[] = {
 	{ "exec",		exec_gives_back },
 	{ "unseen",		unseen },
 	{ "old_mmap",		old_mmap },
+	{ "old_mmap_late",	old_mmap_late },
 	{ "ipc_number",		ipc_number },
 };
 

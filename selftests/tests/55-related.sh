@@ -39,6 +39,24 @@ seen_inside() {
 	[[ $(inside) == "$1" ]]
 }
 
+# are_functions: what stats says is probed, but for the family, which has names of its own.
+are_functions() {
+	awk 'NR == FNR { known[$3]; next }
+		/^probe\.(__|expand)/ && $2 == "active" {
+			if (!(substr($1, 7) in known)) {
+				print $1
+				bad = 1
+			}
+			n++
+		}
+		END { print n + 0, "functions"; exit bad || !n }' /proc/kallsyms "$stats"
+}
+
+# strangers: records of calls by tasks without an account.
+strangers() {
+	records | awk '/ untracked=1( |$)/ && $4 !~ /^call=(exit|exec|other)$/' | wc -l
+}
+
 # provoke_all: by all the ways into the kernel that there are.
 provoke_all() {
 	related && { ! on_amd64 || related --int80; } && related.m32
@@ -47,7 +65,7 @@ provoke_all() {
 mapfile -t names < <(related --list)
 ways=3
 on_amd64 || ways=2
-plan $((ways * ${#names[@]} + 14))
+plan $((ways * ${#names[@]} + 17))
 
 load related=1 collapse=0
 provoke_all >"$scratch/want" || bail "related cannot be run"
@@ -62,6 +80,8 @@ sed '0,/ why=limit/s/short_kb=8/short_kb=12/' "$scratch/seen" >"$scratch/doctore
 judge "$scratch/doctored" >"$scratch/verdicts"
 is "$(grep -c '^bad ' "$scratch/verdicts")" \
 	"$(($(judge "$scratch/seen" | grep -c '^bad ') + 1))" "a changed number is noticed"
+
+check "what is probed is known to the kernel by that name" are_functions
 
 # Nothing locked, nothing recorded.
 written=$(stat_of ring.written)
@@ -83,6 +103,16 @@ start_helper related --much
 check "mmap that locks is in inflight" wait_until 30 \
 	seen_inside "mmap 0x40000000 134217728 PRIVATE|FIXED|ANONYMOUS|LOCKED"
 kill -KILL "$helper_pid"
+end_helper
+unload
+
+# More tasks than accounts.
+load related=1 max_tasks=16
+start_helper churn live 20
+[[ $helper_said = "live 20" ]] || bail "churn: $helper_said"
+related map_locked >"$scratch/said" || bail "related: $(<"$scratch/said")"
+check "a task without an account gives memory back" grep -qE ' call=munmap .* untracked=1( |$)' <(records)
+is "$(stat_of tasks.untracked)" "$(strangers)" "each call without an account is counted as that"
 end_helper
 unload
 

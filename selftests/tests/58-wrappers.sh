@@ -15,11 +15,15 @@ facts() {
 		sed "s/ addr=$1 / addr=PAGE /; s/ peak_kb=.*//"
 }
 
+calls_seen() {
+	(($(stat_of "$1.returns") > 100))
+}
+
 fails() {
 	! "$@"
 }
 
-plan 21
+plan 22
 
 load "$wrappers"
 log_mark
@@ -63,6 +67,18 @@ blocked none >/dev/null
 switch_probes 1
 is "$(records | grep -c ' why=blocked\( \|$\)')" 0 "while probes are switched off nothing is taken for blocked"
 unload
+
+# Wrappers are watched one after the other.
+blocked never >/dev/null &
+for ((i = 0; i < 3; i++)); do
+	load "$wrappers"
+	wait_until calls_seen mlock
+	echo "$(stat_of mlock.why.blocked)"
+	unload
+done >"$work/loads"
+kill $!
+wait $! 2>/dev/null
+is "$(paste -sd ' ' "$work/loads")" "0 0 0" "who calls while the module is loaded was not blocked"
 
 # A library that others take away.
 mkdir "$work/lib"
