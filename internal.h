@@ -360,6 +360,7 @@ int mlmon_wrapper_init(const char *libc);
 void mlmon_wrapper_exit(void);
 void mlmon_wrapper_settle(struct mlmon_account *account);
 void mlmon_wrapper_passed(void);
+u64 mlmon_wrapper_unknown(void);
 
 int mlmon_life_init(void);
 void mlmon_life_exit(void);
@@ -370,7 +371,7 @@ extern bool mlmon_collapse;
 extern u64 mlmon_near_bytes;
 extern const int *mlmon_max_map_count;	/* vm.max_map_count, or NULL */
 
-/* Wrappers are watched, or were, or will be at once. */
+/* Wrappers are watched, or will be at once. */
 extern bool mlmon_wrappers;
 
 #endif /* MLMON_INTERNAL_H */

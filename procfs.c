@@ -124,6 +124,8 @@ static void show_rest(struct seq_file *m)
 		show_call(m, call);
 	if (mlmon_related)
 		seq_printf(m, "ledger.refused %llu\n", mlmon_ledger_refused());
+	if (READ_ONCE(mlmon_wrappers))
+		seq_printf(m, "libc.unknown %llu\n", mlmon_wrapper_unknown());
 	show_call(m, MLOCK2MON_EXIT);
 }
 

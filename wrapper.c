@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
@@ -38,6 +39,9 @@ static unsigned int nr_wrappers;	/* those registered */
 static struct path place;		/* of the library; held while the module is loaded */
 
 bool mlmon_wrappers;
+
+/* Attempts that were not followed to their end. */
+static atomic64_t unknown;
 
 /* ---- handlers --------------------------------------------------------------------------- */
 
@@ -67,6 +71,9 @@ static int on_enter(MLMON_UPROBE_ARGS)
 		return 0;
 	preempt_disable();
 	account = mlmon_task_get();
+	/* One that was jumped out of, by a handler of SIGSYS, or that a signal interrupted. */
+	if (!account || account->attempt.ts_ns)
+		atomic64_inc(&unknown);
 	if (account)
 		note_attempt(&account->attempt, wrapper->call, regs);
 	preempt_enable();
@@ -112,6 +119,17 @@ void mlmon_wrapper_passed(void)
 		account->attempt.ts_ns = 0;
 }
 NOKPROBE_SYMBOL(mlmon_wrapper_passed);
+
+/**
+ * mlmon_wrapper_unknown() - attempts of which it is not known whether they were blocked
+ *
+ * Context: any.
+ * Return: the number.
+ */
+u64 mlmon_wrapper_unknown(void)
+{
+	return atomic64_read(&unknown);
+}
 
 /* ---- registration ----------------------------------------------------------------------- */
 
@@ -203,10 +221,12 @@ int mlmon_wrapper_init(const char *libc)
 		ret = -EINVAL;
 	}
 	kfree(copy);
-	if (ret)
+	if (ret) {
 		mlmon_wrapper_exit();
-	else
+		WRITE_ONCE(mlmon_wrappers, false);
+	} else {
 		mlmon_count_probe("libc", 0);
+	}
 	return ret;
 }
 

@@ -4,6 +4,7 @@
  *
  *	blocked errno	mlock fails with EPERM, mlock2 with ENOSYS, mlockall is allowed
  *	blocked kill	mlock kills the process
+ *	blocked jump	mlock ends in a handler of SIGSYS, which does not return; three times
  *	blocked none	nothing is turned away
  *	blocked never	nothing is turned away, again and again
  *
@@ -14,6 +15,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -40,6 +43,23 @@ static void turn_away(unsigned int mlock_action, unsigned int mlock2_action)
 	need(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), "set a filter");
 }
 
+static sigjmp_buf out;
+
+static void jump(int number)
+{
+	siglongjmp(out, number);
+}
+
+static void jump_out(char *page)
+{
+	volatile int i;
+
+	signal(SIGSYS, jump);
+	for (i = 0; i < 3; i++)
+		if (!sigsetjmp(out, 1))
+			mlock(page, 3 * PG);
+}
+
 int main(int argc, char **argv)
 {
 	char *page = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -49,12 +69,18 @@ int main(int argc, char **argv)
 	mlock(page, PG);
 	if (!strcmp(argv[1], "kill"))
 		turn_away(SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW);
+	else if (!strcmp(argv[1], "jump"))
+		turn_away(SECCOMP_RET_TRAP, SECCOMP_RET_ALLOW);
 	else if (!strcmp(argv[1], "errno"))
 		turn_away(SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ERRNO | ENOSYS);
 	printf("%p\n", (void *)page);
 	fflush(stdout);
 	while (!strcmp(argv[1], "never"))
 		mlock(page, PG);
+	if (!strcmp(argv[1], "jump")) {
+		jump_out(page);
+		return 0;
+	}
 	mlock(page, 3 * PG);
 	mlock2(page, 5 * PG, MLOCK_ONFAULT);
 	munlock(page, PG);

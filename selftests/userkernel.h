@@ -74,6 +74,7 @@ typedef struct { int value; } atomic_t;
 typedef struct { s64 value; } atomic64_t;
 
 #define READ_ONCE(at)		({ others(); (at); })
+#define WRITE_ONCE(at, new)	((at) = (new))
 #define smp_load_acquire(at)	({ others(); *(at); })
 #define smp_store_release(at, new)	({ others(); *(at) = (new); })
 #define smp_mb()		others()

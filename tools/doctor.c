@@ -268,8 +268,9 @@ static void check_losses(struct visit *v)
 	uint64_t lost = counters_number(all, span_of("readers"), "lost");
 	uint64_t untracked = counters_number(all, span_of("tasks"), "untracked");
 	uint64_t refused = counters_number(all, span_of("ledger"), "refused");
+	uint64_t unknown = counters_number(all, span_of("libc"), "unknown");
 
-	if (!missed && !dropped && !lost && !untracked && !refused)
+	if (!missed && !dropped && !lost && !untracked && !refused && !unknown)
 		find(v, FINE, "losses", "nothing was missed, dropped or lost", NULL);
 	check_loss(v, missed, "calls were missed: too many were in the kernel at once",
 		   "Load the module with a larger maxactive.");
@@ -281,6 +282,8 @@ static void check_losses(struct visit *v)
 		   "Load the module with a larger max_tasks.");
 	check_loss(v, refused, "processes were not in the ledger: sums of delta_kb are not exact",
 		   "Load the module again, with a larger max_tasks.");
+	check_loss(v, unknown, "calls of the C library may have been blocked unseen",
+		   "If tasks are without an account too, load the module with a larger max_tasks.");
 }
 
 static void check_related(struct visit *v)

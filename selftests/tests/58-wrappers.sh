@@ -23,7 +23,7 @@ fails() {
 	! "$@"
 }
 
-plan 22
+plan 25
 
 load "$wrappers"
 log_mark
@@ -66,6 +66,23 @@ switch_probes 0
 blocked none >/dev/null
 switch_probes 1
 is "$(records | grep -c ' why=blocked\( \|$\)')" 0 "while probes are switched off nothing is taken for blocked"
+unload
+
+# Of three that jump out of the wrapper, the last is seen to be blocked, when it exits.
+load "$wrappers"
+blocked jump >/dev/null
+is "$(stat_of mlock.why.blocked) $(stat_of libc.unknown)" "1 2" \
+	"attempts that were not followed to their end are counted"
+check "doctor tells of them" grep -q "2 calls of the C library may have been blocked unseen" \
+	<(mlock2mon doctor)
+unload
+load "$wrappers" max_tasks=16
+start_helper churn live 20
+[[ $helper_said = "live 20" ]] || bail "churn: $helper_said"
+before=$(stat_of libc.unknown)
+blocked errno >/dev/null
+is "$(($(stat_of libc.unknown) - before))" 4 "so are those of a task without an account"
+end_helper
 unload
 
 # Wrappers are watched one after the other.
