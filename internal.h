@@ -343,7 +343,8 @@ void mlmon_call_abandon(const struct mlmon_flight *flight);
 void mlmon_record_copy(struct mlock2mon_record *slot, const struct mlock2mon_record *rec);
 void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *account,
 			u64 locked, s64 delta);
-void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta);
+void mlmon_record_exit(struct mlmon_account *account, const struct mm_struct *mm, bool last,
+		       s64 delta);
 void mlmon_record_blocked(struct mlmon_account *account, const struct mlmon_flight *flight);
 bool mlmon_record_repeats(struct mlmon_account *account, const struct mlock2mon_record *rec);
 void mlmon_record_end_series(struct mlmon_account *account);

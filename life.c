@@ -58,11 +58,8 @@ static u64 give_back(const struct mlmon_account *account, struct mm_struct *mm)
 	return locked;
 }
 
-/*
- * @last: is there nobody else to whom the mm, which is current's own, would stay?
- * @overtaken: the last one has begun to leave meanwhile, and may have given all back.
- */
-static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last, bool overtaken)
+/* @last: of its process. @own: all that the mm has is given back, too. */
+static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last, bool own)
 {
 	u64 locked = 0;
 
@@ -73,12 +70,10 @@ static void leave(struct mlmon_account *account, struct mm_struct *mm, bool last
 		mlmon_record_end_series(account);
 		mlmon_wrapper_settle(account);
 	}
-	if (last)
+	if (own)
 		locked = give_back(account, mm);
-	else if (mm && !overtaken)
-		locked = READ_ONCE(mm->locked_vm);
 	if (account || locked)
-		mlmon_record_exit(account, last ? 0 : locked, last ? -(s64)locked : 0);
+		mlmon_record_exit(account, own ? NULL : mm, last, -(s64)locked);
 	if (account)
 		mlmon_task_del(account);
 }
@@ -88,14 +83,14 @@ static void on_leave(bool last)
 {
 	struct mlmon_account *account = mlmon_task_find(current);
 	struct mm_struct *mm = current->mm;
-	bool overtaken = !last && !atomic_read(&current->signal->live);
+	bool own;
 
 	/* Who has no account may still be the last of those who had. */
 	if (!account && (!mlmon_related || !last || !mm || !mlmon_ledger_maybe(mm)))
 		return;
-	last = last && mm && owns(mm, current->vfork_done);
-	if (account || last)
-		leave(account, mm, last, overtaken);
+	own = last && mm && owns(mm, current->vfork_done);
+	if (account || own)
+		leave(account, mm, last, own);
 }
 NOKPROBE_SYMBOL(on_leave);
 

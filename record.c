@@ -82,15 +82,29 @@ void mlmon_record_plain(enum mlock2mon_call call, const struct mlmon_account *ac
 	mlmon_ring_end(&mlmon_ring, claim);
 }
 
+/*
+ * What stays locked when current leaves, in pages. Asked when its record has a number: if by
+ * then the last thread has not begun to leave, the one that says that all was given back
+ * comes later.
+ */
+static u64 remains(const struct mm_struct *mm, bool last)
+{
+	if (!mm || (!last && !atomic_read(&current->signal->live)))
+		return 0;
+	return READ_ONCE(mm->locked_vm);
+}
+
 /**
  * mlmon_record_exit() - current leaves
  * @account: of current, or NULL; complete
- * @locked: what remains to its process, pages
+ * @mm: its own, if that stays to others; or NULL
+ * @last: is it the last one of its process, so that who keeps @mm is another?
  * @delta: what it gives back, pages, negative or 0
  *
  * Context: preemption disabled.
  */
-void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta)
+void mlmon_record_exit(struct mlmon_account *account, const struct mm_struct *mm, bool last,
+		       s64 delta)
 {
 	struct mlmon_claim claim = begin(MLOCK2MON_EXIT, account);
 	struct mlock2mon_record *slot = claim.slot;
@@ -99,7 +113,7 @@ void mlmon_record_exit(struct mlmon_account *account, u64 locked, s64 delta)
 	count_plain(MLOCK2MON_EXIT);
 	if (!slot)
 		return;
-	slot->locked = locked << PAGE_SHIFT;
+	slot->locked = remains(mm, last) << PAGE_SHIFT;
 	slot->delta = delta * (s64)PAGE_SIZE;
 	slot->detail = slot->locked - slot->delta;
 	if (account) {

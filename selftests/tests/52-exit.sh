@@ -76,7 +76,7 @@ given_back() {
 				pids++
 				if (sum[pid] == -kb && left[pid] == 0)
 					continue
-				print pid ": " exits[pid] " exits gave back " -sum[pid] \
+				print pid ": " exits[pid] " exits gave back " (-sum[pid]) \
 					" KiB, the last of them leaves " left[pid]
 				bad = 1
 			}
