@@ -179,6 +179,7 @@ static void loading(const char *file, char **param, int params)
 /* ---- using ---------------------------------------------------------------------------- */
 
 static char *page;
+static char text[65536];	/* all there, so that no read has to wait for memory of it */
 
 static void lock_something(void)
 {
@@ -220,8 +221,6 @@ static long do_info(int fd)
 
 static long do_read(int fd)
 {
-	static char text[65536];
-
 	lseek(fd, 0, SEEK_SET);
 	return read(fd, text, sizeof(text)) > 0 ? 0 : -1;
 }
@@ -245,7 +244,6 @@ static long do_poll(int fd)
 
 static long read_all(const char *path)
 {
-	static char text[65536];
 	int fd = open(path, O_RDONLY);
 	ssize_t got;
 	int error;
@@ -334,6 +332,7 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(what, "use"))
 		return 2;
+	memset(text, ' ', sizeof(text));
 	lock_something();
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		use(i);
