@@ -472,7 +472,8 @@ static void names_are_harmless(void **state)
 	assert_null(strchr(text, '\033'));
 	assert_null(strchr(text, '\a'));
 	assert_true(says(text, "\\x1b]0;x\\x07\\x0a (pid 7"));
-	assert_true(says(text, "setcap cap_ipc_lock=ep $'/tmp/a b\\033[2J\\'`id`'"));
+	assert_true(says(text, "setcap cap_ipc_lock=ep \"$(printf %b "
+			 "'/tmp/a b\\0033\\01332J\\0047\\0140id\\0140')\""));
 	assert_true(says(text, "RLIMIT_MEMLOCK of the process is 0"));
 	free(text);
 	stories_free(&all);
@@ -493,8 +494,11 @@ static void words_for_a_shell(void **state)
 {
 	static const char *const pairs[][2] = {
 		{ "plain-1.2/x@y", "plain-1.2/x@y" }, { "", "''" }, { "a b", "'a b'" },
-		{ "it's", "'it'\\''s'" }, { "$(id)", "'$(id)'" }, { "a\nb", "$'a\\012b'" },
-		{ "\\x2d", "'\\x2d'" },
+		{ "it's", "'it'\\''s'" }, { "$(id)", "'$(id)'" }, { "'", "\\'" },
+		{ "\\x2d", "'\\x2d'" }, { "a\\'b", "'a'\\\\\\''b'" }, { "a\\", "'a'\\\\" },
+		{ "=x", "'=x'" }, { "caf\303\251", "'caf\303\251'" },
+		{ "a\nb", "\"$(printf %b 'a\\0012b')\"" }, { "a\n", "'a\n'" },
+		{ "\377'!%s\\c\n\n", "\"$(printf %b '\\0377\\0047\\0041%s\\0134c')\"'\n\n'" },
 	};
 	size_t i;
 
@@ -503,6 +507,114 @@ static void words_for_a_shell(void **state)
 		char *text = quoted(pairs[i][0]);
 
 		assert_string_equal(text, pairs[i][1]);
+		free(text);
+	}
+}
+
+/* What @shell passes on of the words, each with its end. */
+static FILE *passed_on(const char *shell, const char *script, const char *const *words, size_t nr)
+{
+	FILE *out = fopen(script, "w");
+	char command[256];
+	size_t i;
+
+	assert_non_null(out);
+	for (i = 0; i < nr; i++) {
+		fputs("printf '%s\\0' ", out);
+		words_shell(out, words[i]);
+		putc('\n', out);
+	}
+	assert_int_equal(fclose(out), 0);
+	snprintf(command, sizeof(command), "cd / && exec %s %s", shell, script);
+	return popen(command, "r");
+}
+
+static void all_arrive(const char *shell, const char *const *words, size_t nr)
+{
+	char script[] = "/tmp/unit-explain.XXXXXX";
+	char *came = NULL;
+	size_t i, room = 0;
+	FILE *in;
+
+	assert_int_equal(close(mkstemp(script)), 0);
+	in = passed_on(shell, script, words, nr);
+	assert_non_null(in);
+	for (i = 0; i < nr; i++) {
+		ssize_t len = getdelim(&came, &room, '\0', in);
+
+		if (len != (ssize_t)strlen(words[i]) + 1 || memcmp(came, words[i], len))
+			fail_msg("%s makes '%s' of '%s', word %zu", shell, len > 0 ? came : "",
+				 words[i], i);
+	}
+	assert_int_equal(getc(in), EOF);
+	assert_int_equal(pclose(in), 0);
+	free(came);
+	unlink(script);
+}
+
+#define PWN	"touch /tmp/unit-explain.pwned"
+
+/* Whatever a word is, each shell passes on that word, and runs nothing of it. */
+static void words_arrive(void **state)
+{
+	static const char *const shells[] = { "sh", "dash", "bash", "bash --posix" };
+	static const char *const words[] = {
+		"", "plain", "a b", " ", "it's", "'", "''", "'\\''", "\\", "\\\\", "\\'", "'\\",
+		"\"", "\"'\"", "a\\nb", "a\\c", "\\0101", "\\101", "%", "%s%n%d", "%%", "!", "!!",
+		"a!\001!b", "-", "--", "-n", "-e\001", "-v\001x", "$", "$$", "$HOME", "${HOME}",
+		"$(" PWN ")", "`" PWN "`", "$'a'", "\001$(" PWN ")", "\001`" PWN "`", "*", "?", "[a]",
+		"~", "~root", "=ls", "#", "a#b", "{a,b}", "a;b", "a&b", "a|b", "<a", ">/tmp/x", "(a)",
+		"\n", "\n\n", "a\n", "a\n\n\n", "\na", "a\nb", "a\nb\n", "a\r", "\t", " \t\n", "a \n",
+		"\001", "\001\n", "\033[2J", "\177", "\200", "\377", "\377\n", "a\377'b", "\377\\",
+		"\201\202\203\204\205\206\207\210", "caf\303\251", "caf\303\251\n", "caf\303", "\303'",
+		"\342\200\256abc", "\342\202\254\\'", "\0017", "\00177", "\377%s", "\377\\c\377",
+		"/home/u/caf\303\251'; " PWN "; #", "/home/u/caf\303'; " PWN "; #",
+		"\001\\'; " PWN "; #", "\001\\\\'; " PWN "; #", "\n'; " PWN "; '", "\n\"; " PWN "; \"",
+		"\001')\"; " PWN "; \"$(printf '", "'\n" PWN "\n'", "\\'; " PWN "; #'",
+	};
+	size_t i;
+
+	(void)state;
+	unlink("/tmp/unit-explain.pwned");
+	for (i = 0; i < ARRAY_SIZE(shells); i++)
+		all_arrive(shells[i], words, ARRAY_SIZE(words));
+	assert_int_not_equal(access("/tmp/unit-explain.pwned", F_OK), 0);
+}
+
+/* Each byte, alone and before others, and random words of those that matter. */
+static void bytes_arrive(void **state)
+{
+	static const char hard[] = "'\\\"$`!%\n\t n0c-;#(){}\001\033\201\303\251\377";
+	static char room[500][16];
+	const char *words[ARRAY_SIZE(room)];
+	size_t i, k;
+
+	(void)state;
+	srandom(1);
+	for (i = 0; i < ARRAY_SIZE(room); i++) {
+		words[i] = room[i];
+		room[i][0] = i % 255 + 1;
+		for (k = 1; i >= 255 && k < i % (sizeof(room[i]) - 1); k++)
+			room[i][k] = hard[random() % (sizeof(hard) - 1)];
+	}
+	all_arrive("dash", words, ARRAY_SIZE(words));
+	all_arrive("bash", words, ARRAY_SIZE(words));
+}
+
+/* Nothing in a word disturbs a terminal; newlines are at its end, alone. */
+static void words_are_shown(void **state)
+{
+	static const char *const words[] = {
+		"\033]0;x\a", "a\nb\nc", "\302\205", "\342\200\256x", "\303", "a\rb", "\177",
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		char *text = quoted(words[i]);
+
+		for (k = 0; text[k]; k++)
+			assert_in_range(text[k], ' ', '~');
 		free(text);
 	}
 }
@@ -555,6 +667,9 @@ int main(void)
 		cmocka_unit_test(tells_the_cost),
 		cmocka_unit_test(names_are_harmless),
 		cmocka_unit_test(words_for_a_shell),
+		cmocka_unit_test(words_arrive),
+		cmocka_unit_test(bytes_arrive),
+		cmocka_unit_test(words_are_shown),
 		cmocka_unit_test(containers),
 	};
 

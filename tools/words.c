@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Paragraphs of plain words, and commands to be copied. */
 #define _GNU_SOURCE
-#include <ctype.h>
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,39 +65,94 @@ void words_end(struct words *w, size_t indent)
 	free(w->buf);
 }
 
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("_-./:@%+=,", c));
+}
+
+/* For zsh, "=" stands for a path if it comes first. */
 static bool plain_in_shell(const char *word)
 {
-	if (!*word)
+	if (!*word || *word == '=')
 		return false;
 	for (; *word; word++) {
-		if (!isalnum((unsigned char)*word) && !strchr("_-./:@%+=,", *word))
+		if (!is_plain(*word))
 			return false;
 	}
 	return true;
 }
 
-/* One word of a command: what a shell makes of it is @word again, to the byte. */
+/* In quotes, fish would take such a backslash together with what follows, or with their end. */
+static bool stands_apart(const char *p)
+{
+	return *p == '\'' || (*p == '\\' && (!p[1] || p[1] == '\'' || p[1] == '\\'));
+}
+
+/* Parts in quotes, none of which has a quote in it, and bytes behind a backslash each. */
+static void put_quoted(FILE *out, const char *word)
+{
+	bool inside = false;
+
+	for (; *word; word++) {
+		bool apart = stands_apart(word);
+
+		if (apart == inside)
+			putc('\'', out);
+		inside = !apart;
+		if (apart)
+			putc('\\', out);
+		putc(*word, out);
+	}
+	if (inside)
+		putc('\'', out);
+}
+
+/* "!" is not among what is plain: the double quotes do not keep it from being history. */
+static void put_printed(FILE *out, const char *word, size_t len)
+{
+	fputs("\"$(printf %b '", out);
+	for (; len; len--, word++) {
+		if (*word == ' ' || is_plain(*word))
+			putc(*word, out);
+		else
+			fprintf(out, "\\0%03o", (unsigned char)*word);
+	}
+	fputs("')\"", out);
+}
+
+/* Is there anything in the first bytes of it that is not to be shown? */
+static bool must_be_printed(const char *word, size_t len)
+{
+	struct source src = { word, word + len, false };
+	struct symbol sym;
+
+	while (symbol_next(&src, &sym)) {
+		if (!sym.valid || symbol_is_control(&sym))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * One word of a command: what any shell of POSIX makes of it is @word again, to the byte.
+ * Only newlines at the end are given as they are, for $() takes them away.
+ */
 void words_shell(FILE *out, const char *word)
 {
-	const unsigned char *p = (const unsigned char *)word;
-	bool control = false;
+	size_t len = strlen(word);
 
+	while (len && word[len - 1] == '\n')
+		len--;
 	if (plain_in_shell(word)) {
 		fputs(word, out);
-		return;
+	} else if (must_be_printed(word, len)) {
+		put_printed(out, word, len);
+		if (word[len])
+			put_quoted(out, word + len);
+	} else if (*word) {
+		put_quoted(out, word);
+	} else {
+		fputs("''", out);
 	}
-	for (; *p; p++)
-		control |= *p < 0x20 || *p >= 0x7f;
-	fputs(control ? "$'" : "'", out);
-	for (p = (const unsigned char *)word; *p; p++) {
-		if (control && (*p < 0x20 || *p >= 0x7f))
-			fprintf(out, "\\%03o", *p);
-		else if (control && (*p == '\\' || *p == '\''))
-			fprintf(out, "\\%c", *p);
-		else if (*p == '\'')
-			fputs("'\\''", out);
-		else
-			putc(*p, out);
-	}
-	putc('\'', out);
 }
