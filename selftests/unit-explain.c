@@ -65,6 +65,45 @@ static void places(void **state)
 	lives("/kubepods.slice/kubepods-pod1.slice/cri-containerd-abcdefabcdefabcdef.scope",
 	      PLACE_KUBERNETES, "abcdefabcdef");
 	lives("/lxc.payload.web/system.slice/nginx.service", PLACE_LXC, "web");
+	lives("/system.slice/_memory.service", PLACE_SERVICE, "memory.service");
+}
+
+/* What is below a unit is named by whoever is in it. */
+static void inner_names(void **state)
+{
+	(void)state;
+	lives("/system.slice/web.service/nginx.service", PLACE_SERVICE, "web.service");
+	lives("/system.slice/web.service/system.slice/nginx.service", PLACE_SERVICE,
+	      "web.service");
+	lives("/system.slice/web.service/user@0.service/x.service", PLACE_SERVICE, "web.service");
+	lives("/system.slice/web.service/session-1.scope", PLACE_SERVICE, "web.service");
+	lives("/system.slice/run-1.scope/nginx.service", PLACE_UNKNOWN, "");
+	lives("/container/system.slice/nginx.service", PLACE_UNKNOWN, "");
+	lives("/user.slice/user-1.slice/session-3.scope/nginx.service", PLACE_SESSION, "");
+	lives("/user.slice/user-1.slice/user@1.service/app.slice/x.service/y.service",
+	      PLACE_USER_UNIT, "x.service");
+	lives("/user.slice/user-1.slice/user@1.service/app.slice/x.service/user@2.service",
+	      PLACE_USER_UNIT, "x.service");
+	lives("/user.slice/user-1.slice/user@1.service/lxc.payload.web", PLACE_USER_UNIT, "");
+	lives("/system.slice/a b.service", PLACE_UNKNOWN, "");
+	lives("/system.slice/a\nb.service", PLACE_UNKNOWN, "");
+	lives("/docker/0123456789abcdef/user.slice/user@1.service/x.service", PLACE_DOCKER,
+	      "0123456789ab");
+	lives("/system.slice/web.service/lxc.payload.db", PLACE_SERVICE, "web.service");
+	lives("/lxc.payload...", PLACE_UNKNOWN, "");
+	lives("/lxc.payload.web/lxc.payload.inner", PLACE_LXC, "web");
+}
+
+static void machines(void **state)
+{
+	(void)state;
+	lives("/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
+	      PLACE_NSPAWN, "web");
+	lives("/machine.slice/machine-web.scope/payload/system.slice/nginx.service",
+	      PLACE_NSPAWN, "");
+	lives("/machine.slice/machine-qemu\\x2d1.scope/libvirt/emulator", PLACE_UNKNOWN, "");
+	lives("/machine.slice/machine-web.scope/system.slice/nginx.service", PLACE_UNKNOWN, "");
+	lives("/system.slice/systemd-nspawn@.service", PLACE_SERVICE, "systemd-nspawn@.service");
 }
 
 /* --- what /proc says --- */
@@ -629,6 +668,9 @@ static void containers(void **state)
 		{ PLACE_PODMAN, "podman run --ulimit memlock=131072:131072" },
 		{ PLACE_KUBERNETES, "add: [\"IPC_LOCK\"]" },
 		{ PLACE_LXC, "lxc.prlimit.memlock = 131072" },
+		{ PLACE_NSPAWN, "printf '[Exec]\\nLimitMEMLOCK=128K\\n' "
+				">>/etc/systemd/nspawn/name.nspawn "
+				"systemctl restart systemd-nspawn@name.service" },
 		{ PLACE_USER_UNIT, "/etc/systemd/system/user@.service.d/memlock.conf" },
 		{ PLACE_UNKNOWN, "systemctl edit UNIT" },
 	};
@@ -650,10 +692,72 @@ static void containers(void **state)
 	stories_free(&all);
 }
 
+/* The way for a unit of that name. */
+static char *for_unit(const char *unit)
+{
+	struct facts facts = { .cap_bounding = ~0ULL, .place = { .kind = PLACE_SERVICE } };
+	struct stories all = { 0 };
+	char *text;
+
+	strcpy(facts.place.name, unit);
+	over_limit(&all, MLOCK2MON_MLOCK, 0x100000, 128, 0, 64);
+	text = explained(&all.story[0], &facts, 64 * 1024);
+	stories_free(&all);
+	return text;
+}
+
+static void names_are_no_options(void **state)
+{
+	struct patient p = { .command = (char *[]){ "-x", "-y", NULL } };
+	char *text = for_unit("-Hevil@example.com.service");
+	FILE *out;
+	size_t len;
+
+	(void)state;
+	assert_true(says(text, "mkdir -p /etc/systemd/system/-Hevil@example.com.service.d"));
+	assert_true(says(text, "systemctl restart -- -Hevil@example.com.service"));
+	free(text);
+	out = open_memstream(&text, &len);
+	remedy_no_limit(out, p.command);
+	fclose(out);
+	assert_true(says(text, "prlimit --memlock=unlimited:unlimited -- -x -y"));
+	free(text);
+}
+
+/* A template has a drop-in, but cannot be restarted. */
+static void templates(void **state)
+{
+	char *text = for_unit("thing@.service");
+
+	(void)state;
+	assert_true(says(text, ">/etc/systemd/system/thing@.service.d/memlock.conf"));
+	assert_true(says(text, "systemctl restart 'thing@*.service'"));
+	assert_true(says(text, "for all instances"));
+	free(text);
+}
+
+static void users(void **state)
+{
+	(void)state;
+	assert_true(plain_user("user"));
+	assert_true(plain_user("_apt"));
+	assert_true(plain_user("a.b-c@example"));
+	assert_false(plain_user(""));
+	assert_false(plain_user("-n"));
+	assert_false(plain_user("@staff"));
+	assert_false(plain_user("*"));
+	assert_false(plain_user("DOMAIN\\nobody"));
+	assert_false(plain_user("../x"));
+	assert_false(plain_user("a b"));
+	assert_false(plain_user("1:5"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places),
+		cmocka_unit_test(inner_names),
+		cmocka_unit_test(machines),
 		cmocka_unit_test(reads_proc),
 		cmocka_unit_test(needs),
 		cmocka_unit_test(needs_of_all),
@@ -671,6 +775,9 @@ int main(void)
 		cmocka_unit_test(bytes_arrive),
 		cmocka_unit_test(words_are_shown),
 		cmocka_unit_test(containers),
+		cmocka_unit_test(names_are_no_options),
+		cmocka_unit_test(templates),
+		cmocka_unit_test(users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

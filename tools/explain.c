@@ -98,7 +98,8 @@ static bool guess_unit(struct facts *facts)
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
 		glob(dirs[i], i ? GLOB_APPEND : 0, NULL, &units);
 	for (i = 0; i < units.gl_pathc && !found; i++) {
-		found = unit_starts(units.gl_pathv[i], facts->exe);
+		found = is_unit_name(base_name(units.gl_pathv[i])) &&
+			unit_starts(units.gl_pathv[i], facts->exe);
 		if (found)
 			snprintf(facts->place.name, sizeof(facts->place.name), "%s",
 				 base_name(units.gl_pathv[i]));

@@ -105,10 +105,23 @@ static struct span container_id(struct span part)
 	return part;
 }
 
+/* The name of a container's directory, as far as it can be one. */
+static void lxc_part(struct place *place, struct span name)
+{
+	if (!span_is(name, "") && name.at[0] != '.')
+		set_place(place, PLACE_LXC, name);
+}
+
+/* Below these, a user or another container has chosen the names. */
+static bool is_inside(const struct place *place)
+{
+	return place->kind != PLACE_UNKNOWN && place->kind != PLACE_SESSION;
+}
+
 static void container_part(struct place *place, struct span part, struct span before)
 {
-	if (begins(part, "lxc.payload."))
-		set_place(place, PLACE_LXC, (struct span){ part.at + 12, part.len - 12 });
+	if (begins(part, "lxc.payload.") && !is_inside(place))
+		lxc_part(place, (struct span){ part.at + 12, part.len - 12 });
 	else if (begins(part, "kubepods"))
 		set_place(place, PLACE_KUBERNETES, span_of(""));
 	else if (place->kind == PLACE_KUBERNETES)
@@ -117,34 +130,65 @@ static void container_part(struct place *place, struct span part, struct span be
 		set_place(place, PLACE_PODMAN, container_id(part));
 	else if ((begins(part, "docker-") && ends(part, ".scope")) || span_is(before, "docker"))
 		set_place(place, PLACE_DOCKER, container_id(part));
+	else if (span_is(part, "payload") && begins(before, "machine-") && ends(before, ".scope"))
+		set_place(place, PLACE_NSPAWN, span_of(""));
 }
 
-static void unit_part(struct place *place, struct span part, bool *of_user)
+/* What systemd takes for the name of a unit. */
+bool is_unit_name(const char *name)
 {
-	if (begins(part, "user@") && ends(part, ".service")) {
+	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@") ==
+	       strlen(name);
+}
+
+static void service_part(struct place *place, struct span part, bool of_user)
+{
+	static const char nspawn[] = "systemd-nspawn@";
+	size_t head = strlen(nspawn), tail = strlen(".service");
+
+	if (begins(part, "_"))		/* what looks like a file of the kernel has one before it */
+		part = (struct span){ part.at + 1, part.len - 1 };
+	set_place(place, of_user ? PLACE_USER_UNIT : PLACE_SERVICE, part);
+	if (!is_unit_name(place->name))
+		set_place(place, of_user ? PLACE_USER_UNIT : PLACE_UNKNOWN, span_of(""));
+	else if (!of_user && begins(part, nspawn) && part.len > head + tail)
+		set_place(place, PLACE_NSPAWN,
+			  (struct span){ part.at + head, part.len - head - tail });
+}
+
+/* True if what is below it is not of this systemd: a unit has nothing but slices above. */
+static bool unit_part(struct place *place, struct span part, bool *of_user)
+{
+	if (!*of_user && begins(part, "user@") && ends(part, ".service")) {
 		*of_user = true;
 		set_place(place, PLACE_USER_UNIT, span_of(""));
-	} else if (ends(part, ".service")) {
-		set_place(place, *of_user ? PLACE_USER_UNIT : PLACE_SERVICE, part);
-	} else if (begins(part, "session-") && ends(part, ".scope")) {
-		set_place(place, PLACE_SESSION, span_of(""));
+		return false;
 	}
+	if (ends(part, ".service"))
+		service_part(place, part, *of_user);
+	else if (!*of_user && begins(part, "session-") && ends(part, ".scope"))
+		set_place(place, PLACE_SESSION, span_of(""));
+	return !ends(part, ".slice");
 }
 
-/* Deeper parts of a path know better, and a container better than a unit. */
+/*
+ * A container deeper in the path knows better than what is above it. Of units the first one
+ * counts: those below have their names from whoever is in it.
+ */
 void place_of(struct place *place, const char *cgroup)
 {
+	bool of_user = false, in_unit = false;
 	struct span before = span_of("");
-	bool of_user = false;
 
 	*place = (struct place){ 0 };
+	cgroup += *cgroup == '/';
 	while (*cgroup) {
 		const char *slash = strchrnul(cgroup, '/');
 		struct span part = { cgroup, slash - cgroup };
 
 		container_part(place, part, before);
-		if (place->kind < PLACE_DOCKER)
-			unit_part(place, part, &of_user);
+		if (!in_unit && place->kind < PLACE_DOCKER)
+			in_unit = unit_part(place, part, &of_user);
 		before = part;
 		cgroup = slash + (*slash == '/');
 	}

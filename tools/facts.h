@@ -30,6 +30,7 @@ enum place_kind {
 	PLACE_PODMAN,
 	PLACE_KUBERNETES,
 	PLACE_LXC,
+	PLACE_NSPAWN,
 };
 
 /* Where a process lives, as the name of its cgroup tells. */
@@ -66,6 +67,7 @@ struct part {
 bool facts_read(struct facts *facts, const char *proc, pid_t pid);
 void facts_of_program(struct facts *facts, const char *path);
 
+bool is_unit_name(const char *name);
 void place_of(struct place *place, const char *cgroup);
 bool cgroup_path(uint64_t id, char *path, size_t room);
 

@@ -5,6 +5,7 @@
  * ellipsis, or is a line of a file, is to be completed.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -86,14 +87,36 @@ static void limit_drop_in(FILE *out, const char *unit, const struct spelling *s)
 	drop_in(out, unit, setting);
 }
 
+/* The argument of a command that takes options, at the end of a line. */
+static void last_argument(FILE *out, const char *word)
+{
+	fputs(*word == '-' ? " -- " : " ", out);
+	words_shell(out, word);
+	putc('\n', out);
+}
+
+/* Of a template nothing runs, only of its instances: all of them, by a pattern. */
+static bool instances(const char *unit, char *pattern, size_t room)
+{
+	const char *at = strstr(unit, "@.service");
+
+	if (!at)
+		return false;
+	snprintf(pattern, room, "%.*s@*.service", (int)(at - unit), unit);
+	return true;
+}
+
 static void by_service(FILE *out, const struct facts *facts, const struct spelling *s)
 {
-	heading(out, "The service%s, a setting of its own (systemd)",
-		facts->guessed ? ", if it is this one" : "");
+	char pattern[sizeof(facts->place.name) + 1];
+	bool template = instances(facts->place.name, pattern, sizeof(pattern));
+
+	heading(out, "The service%s, a setting of its own (systemd%s)",
+		facts->guessed ? ", if it is this one" : "",
+		template ? "; for all instances: the last line restarts those that run" : "");
 	limit_drop_in(out, facts->place.name, s);
-	fputs("        systemctl restart ", out);
-	words_shell(out, facts->place.name);
-	putc('\n', out);
+	fputs("        systemctl restart", out);
+	last_argument(out, template ? pattern : facts->place.name);
 }
 
 static void by_user_manager(FILE *out, uint64_t uid, const struct spelling *s)
@@ -105,25 +128,46 @@ static void by_user_manager(FILE *out, uint64_t uid, const struct spelling *s)
 	command(out, "systemctl restart user@%" PRIu64 ".service", uid);
 }
 
+/* A name that echo and limits.conf take for nothing else, and that a path can have in it. */
+static bool plain_user(const char *name)
+{
+	const char *p;
+
+	for (p = name; *p; p++) {
+		if (!isalnum((unsigned char)*p) && (p == name ? *p != '_' : !strchr("_.@+-", *p)))
+			return false;
+	}
+	return p > name;
+}
+
+static void login_line(FILE *out, const char *sign, const char *who, const struct spelling *s)
+{
+	command(out, "echo %s%s - memlock %s >/etc/security/limits.d/90-memlock-%s.conf", sign, who,
+		s->pam, who);
+}
+
+/* By its number, if the name is not plain: the form for that begins with a colon. */
 static void by_login(FILE *out, uint64_t uid, const struct spelling *s)
 {
 	struct passwd *user = getpwuid(uid);
+	char number[32];
 
 	if (!user)
 		return;
+	snprintf(number, sizeof(number), "%" PRIu64, uid);
 	heading(out, "Logins of this user, from the next one on (limits.conf, read by PAM; not for "
 		"services)");
-	fputs("        echo ", out);
-	words_shell(out, user->pw_name);
-	fprintf(out, " - memlock %s >/etc/security/limits.d/90-memlock-", s->pam);
-	words_shell(out, user->pw_name);
-	fputs(".conf\n", out);
+	if (plain_user(user->pw_name))
+		login_line(out, "", user->pw_name, s);
+	else
+		login_line(out, ":", number, s);
 }
 
 static void by_command(FILE *out, char *const *command, const struct spelling *s)
 {
 	heading(out, "This command alone, from a root shell");
-	fprintf(out, "        prlimit --memlock=%s:%s", s->bytes, s->bytes);
+	fprintf(out, "        prlimit --memlock=%s:%s%s", s->bytes, s->bytes,
+		**command == '-' ? " --" : "");
 	for (; *command; command++) {
 		putc(' ', out);
 		words_shell(out, *command);
@@ -168,11 +212,34 @@ static void by_kubernetes(FILE *out, const struct spelling *s)
 
 static void by_lxc(FILE *out, const struct place *place, const struct spelling *s)
 {
+	char path[512];
+
+	snprintf(path, sizeof(path), "/var/lib/lxc/%s/config", place->name);
 	heading(out, "The container, in its configuration (LXC)");
-	fputs("        echo lxc.prlimit.memlock = ", out);
-	fprintf(out, "%s >>/var/lib/lxc/", s->bytes);
-	words_shell(out, place->name);
-	fputs("/config\n", out);
+	fprintf(out, "        echo lxc.prlimit.memlock = %s >>", s->bytes);
+	words_shell(out, path);
+	putc('\n', out);
+}
+
+/* Limits of systemd-nspawn itself are not those of what is in it. */
+static void by_nspawn(FILE *out, const struct place *place, const struct spelling *s)
+{
+	char path[512], unit[512];
+
+	heading(out, "The container, when it is started (systemd-nspawn)");
+	if (place->name[0]) {
+		snprintf(path, sizeof(path), "/etc/systemd/nspawn/%s.nspawn", place->name);
+		snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", place->name);
+		command(out, "mkdir -p /etc/systemd/nspawn");
+		fprintf(out, "        printf '[Exec]\\nLimitMEMLOCK=%s\\n' >>", s->systemd);
+		words_shell(out, path);
+		fputs("\n        systemctl restart", out);
+		last_argument(out, unit);
+	} else {
+		command(out, "systemd-nspawn --rlimit=MEMLOCK=%s:%s ...", s->systemd, s->systemd);
+	}
+	heading(out, "In the container, for a service of the systemd there");
+	command(out, "systemctl edit UNIT, and there: [Service] LimitMEMLOCK=%s", s->systemd);
 }
 
 /* --- the capability of the program's file --- */
@@ -245,6 +312,9 @@ void remedy_limit(FILE *out, const struct patient *p, struct need need)
 		break;
 	case PLACE_LXC:
 		by_lxc(out, place, &s);
+		break;
+	case PLACE_NSPAWN:
+		by_nspawn(out, place, &s);
 		break;
 	default:
 		by_anything(out, p, &s);
