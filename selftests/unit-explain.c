@@ -752,6 +752,33 @@ static void users(void **state)
 	assert_false(plain_user("1:5"));
 }
 
+static void interpreters(void **state)
+{
+	static const char *const yes[] = {
+		"python3.11", "lua5.4", "php8.2", "ruby3.1", "perl5.36.0", "perl", "sh", "zsh",
+		"zsh-5.9", "ksh93", "fish", "tclsh8.6", "gdb", "busybox", "node", "java", "mksh",
+		"php-fpm8.2", "bash-static", "python3.13t", "luajit-2.1",
+	};
+	static const char *const no[] = {
+		"shairport-sync", "node_exporter", "phpd", "javac", "fishd", "gdbus", "luakit",
+		"bashful", "shd", "sht", "showd", "perlbal",
+	};
+	char path[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(yes); i++) {
+		snprintf(path, sizeof(path), "/usr/bin/%s", yes[i]);
+		if (!is_interpreter(path))
+			fail_msg("%s", path);
+	}
+	for (i = 0; i < ARRAY_SIZE(no); i++) {
+		snprintf(path, sizeof(path), "/usr/bin/%s", no[i]);
+		if (is_interpreter(path))
+			fail_msg("%s", path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -778,6 +805,7 @@ int main(void)
 		cmocka_unit_test(names_are_no_options),
 		cmocka_unit_test(templates),
 		cmocka_unit_test(users),
+		cmocka_unit_test(interpreters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,17 +244,39 @@ static void by_nspawn(FILE *out, const struct place *place, const struct spellin
 
 /* --- the capability of the program's file --- */
 
+/* What may follow the name of a program: -3.11, 93, 3.13t, -static, 8.2-dbg. */
+static bool is_version(const char *tail)
+{
+	static const char *const kinds[] = { "", "t", "d", "dbg", "static", "multiarch" };
+	size_t digits = strspn(tail, "-.0123456789");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!strcmp(tail + digits, kinds[i]))
+			return digits || !*tail;
+	}
+	return false;
+}
+
+/* What runs whatever it is given, so that its capability would be everybody's. */
 static bool is_interpreter(const char *exe)
 {
 	static const char *const names[] = {
-		"python", "perl", "ruby", "java", "node", "bash", "dash", "sh", "busybox", "php",
+		"ash", "bash", "bun", "busybox", "csh", "dash", "deno", "dotnet", "elvish", "erl",
+		"expect", "fish", "gawk", "gdb", "gdbserver", "guile", "java", "jimsh", "julia",
+		"ksh", "lksh", "lldb", "lua", "luajit", "mawk", "mksh", "mono", "node", "nodejs",
+		"nu", "octave-cli", "perl", "php", "php-cgi", "php-fpm", "pwsh", "pypy", "python",
+		"rbash", "ruby", "sash", "sbcl", "sh", "tclsh", "tcsh", "toybox", "wish", "yash",
+		"zsh",
 	};
 	const char *base = strrchr(exe, '/');
 	size_t i;
 
 	base = base ? base + 1 : exe;
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!strncmp(base, names[i], strlen(names[i])))
+		size_t len = strlen(names[i]);
+
+		if (!strncmp(base, names[i], len) && is_version(base + len))
 			return true;
 	}
 	return false;
