@@ -107,23 +107,56 @@ static void account(FILE *out, const struct watch *w, bool brief)
 			"ring_records.\n", w->stories.lost);
 }
 
-static bool write_account(const struct watch *w, const struct options *opt)
+/* 0, or why not all of it could be written: an errno. */
+static int write_text(FILE *out, const char *text, size_t len)
 {
-	FILE *out = opt->output ? fopen(opt->output, "we") : stderr;
-	bool ok;
+	errno = 0;
+	if (fwrite(text, 1, len, out) == len && !fflush(out))
+		return 0;
+	return errno ? errno : EIO;
+}
 
-	if (!out) {
-		fprintf(stderr, "mlock2mon: cannot write %s: %s\n", opt->output, strerror(errno));
-		return false;
-	}
+static int cannot_write(const char *what, int error)
+{
+	fprintf(stderr, "mlock2mon: cannot write %s: %s\n", what, strerror(error));
+	return TOOL_FAILED;
+}
+
+/* Closes the @file; what it does not take goes to standard error. */
+static int write_file(FILE *file, const char *name, const char *text, size_t len)
+{
+	int error = write_text(file, text, len);
+
+	if (fclose(file) && !error)
+		error = errno;
+	if (!error)
+		return TOOL_DONE;
+	cannot_write(name, error);
+	write_text(stderr, text, len);
+	return TOOL_FAILED;
+}
+
+/* To the @file, or if there is none, to standard error. */
+static int write_account(const struct watch *w, const struct options *opt, FILE *file)
+{
+	int status, error;
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		tool_grow(NULL, SIZE_MAX / 2);	/* says so, and ends */
 	account(out, w, opt->brief);
-	ok = !ferror(out);
-	if (out != stderr)
-		ok = !fclose(out) && ok;
-	if (!ok)
-		fprintf(stderr, "mlock2mon: cannot write %s: %s\n",
-			opt->output ? opt->output : "the account", strerror(errno));
-	return ok;
+	if (fclose(out))
+		tool_grow(NULL, SIZE_MAX / 2);
+	if (file) {
+		status = write_file(file, opt->output, text, len);
+	} else {
+		error = write_text(stderr, text, len);
+		status = error ? cannot_write("the account", error) : TOOL_DONE;
+	}
+	free(text);
+	return status;
 }
 
 /* --- options --- */
@@ -164,20 +197,33 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	return false;
 }
 
+static int run_command(const struct options *opt, FILE *file)
+{
+	struct watch w;
+	int status = watch_command(&w, opt->path, opt->command);
+
+	if (!status)
+		status = write_account(&w, opt, file) ? TOOL_FAILED : watch_exit_status(&w);
+	else if (file)
+		fclose(file);
+	watch_free(&w);
+	return status;
+}
+
 int run_main(const struct command *self, int argc, char **argv)
 {
 	struct options opt = { .path = MLOCK2MON_DEVICE };
+	FILE *file = NULL;
 	bool help = false;
-	struct watch w;
-	int status;
 
 	if (!parse_options(&opt, argc, argv, &help))
 		return tool_misused(self);
 	if (help)
 		return tool_help(self);
-	status = watch_command(&w, opt.path, opt.command);
-	if (!status)
-		status = write_account(&w, &opt) ? watch_exit_status(&w) : TOOL_FAILED;
-	watch_free(&w);
-	return status;
+	/* Before the command: it may take long, and would have to be run again. */
+	if (opt.output)
+		file = fopen(opt.output, "we");
+	if (opt.output && !file)
+		return cannot_write(opt.output, errno);
+	return run_command(&opt, file);
 }
