@@ -262,12 +262,22 @@ static void a_full_disk_does_not_take_the_account(void **state)
 	assert_true(is_said("explained\n"));
 }
 
+/* Not what came of what was done until the command had ended. */
+static void the_error_of_the_device_is_told(void **state)
+{
+	(void)state;
+	breaks = true;
+	assert_int_equal(run_it(DIR "/file", "exit 3"), 3);
+	assert_true(is_said("cannot read the device to the end: Value too large"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_account_is_in_the_file, begin, end),
 		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_is_told_before, begin, end),
 		cmocka_unit_test_setup_teardown(a_full_disk_does_not_take_the_account, begin, end),
+		cmocka_unit_test_setup_teardown(the_error_of_the_device_is_told, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,29 +87,31 @@ static void take_record(struct watch *w, const struct mlock2mon_record *rec)
 
 /*
  * All that there is now. What comes meanwhile is for the next time, or while others call
- * without a pause this would never end.
+ * without a pause this would never end. 0, or why it cannot be read: an errno.
  */
-static bool collect(struct watch *w, struct mlock2mon *device)
+static int collect(struct watch *w, struct mlock2mon *device)
 {
 	struct mlock2mon_record rec[BATCH];
 	struct mlock2mon_info info;
 	uint64_t seen = 0;
-	int got = 1;
+	int got = 1, error = 0;
 
 	if (mlock2mon_get_info(device, &info))
-		return false;
+		return errno;
 	while (seen + 1 < info.next && got > 0) {
 		size_t nr, i;
 
 		for (nr = 0; nr < BATCH && got > 0; nr += got > 0)
 			got = mlock2mon_next(device, &rec[nr]);
+		if (got < 0)
+			error = errno;
 		family_update(&w->family);
 		for (i = 0; i < nr; i++)
 			take_record(w, &rec[i]);
 		if (nr)
 			seen = rec[nr - 1].seq;
 	}
-	return got >= 0;
+	return error;
 }
 
 /* --- the command --- */
@@ -181,12 +183,12 @@ static int start(struct watch *w)
 	fflush(NULL);
 	/* Of the child nothing must be seen before it is known as the first of the family. */
 	w->pid = fork();
+	if (w->pid < 0)
+		error = errno;
 	if (!w->pid)
 		become(w->command, tell[1]);
 	close(tell[1]);
-	if (w->pid < 0)
-		error = errno;
-	else if (read(tell[0], &error, sizeof(error)) != sizeof(error))
+	if (w->pid > 0 && read(tell[0], &error, sizeof(error)) != sizeof(error))
 		error = 0;
 	close(tell[0]);
 	if (!error) {
@@ -199,18 +201,20 @@ static int start(struct watch *w)
 	return cannot_run(w->command[0], error);
 }
 
-static bool follow(struct watch *w, struct mlock2mon *device)
+/* 0, or why not all of it could be read: an errno. */
+static int follow(struct watch *w, struct mlock2mon *device)
 {
 	struct pollfd fds[] = {
 		{ .fd = syscall(SYS_pidfd_open, w->pid, 0), .events = POLLIN },
 		{ .fd = mlock2mon_fd(device), .events = POLLIN },
 		{ .fd = w->family.fd, .events = POLLIN },
 	};
-	bool good = true, ended = false;
+	bool ended = false;
+	int error = 0;
 
 	while (!ended) {
-		if (good)
-			good = collect(w, device);
+		if (!error)
+			error = collect(w, device);
 		else
 			fds[1].fd = -1;
 		if (poll(fds, 3, -1) < 0 && errno != EINTR)
@@ -223,14 +227,14 @@ static bool follow(struct watch *w, struct mlock2mon *device)
 	forward_to = 0;
 	if (fds[0].fd >= 0)
 		close(fds[0].fd);
-	return good && collect(w, device);
+	return error ? error : collect(w, device);
 }
 
 static int run(struct watch *w, struct mlock2mon *device)
 {
 	struct mlock2mon_info info;
 	uint64_t begin = now_ns();
-	int status;
+	int status, error = 0;
 
 	if (mlock2mon_seek(device, MLOCK2MON_SEEK_NEWEST, 0) ||
 	    mlock2mon_set_watermark(device, 0) || mlock2mon_get_info(device, &info)) {
@@ -240,9 +244,11 @@ static int run(struct watch *w, struct mlock2mon *device)
 	w->related = info.features & MLOCK2MON_FEATURE_RELATED;
 	catch_signals();
 	status = start(w);
-	if (!status && !follow(w, device))
+	if (!status)
+		error = follow(w, device);
+	if (error)
 		fprintf(stderr, "mlock2mon: cannot read the device to the end: %s\n",
-			strerror(errno));
+			strerror(error));
 	release_signals();
 	w->took_ns = now_ns() - begin;
 	return status;
