@@ -9,15 +9,14 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "counters.h"
+#include "outfile.h"
 #include "processes.h"
 #include "record.h"
 #include "text.h"
@@ -469,29 +468,20 @@ static bool cannot_write(const char *path)
 /* Whoever reads the file sees the old one or the new one, and never a part. */
 static bool write_file(struct sample *s, const struct options *opt)
 {
-	char *name = NULL;
-	FILE *out = NULL;
-	bool ok = false;
-	int fd;
+	struct outfile file;
+	int fd = outfile_open(&file, opt->output, 0644);
+	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+	bool ok, written;
 
-	if (asprintf(&name, "%s.XXXXXX", opt->output) < 0)
-		return false;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		out = fdopen(fd, "w");
-	if (out) {
-		ok = write_sample(out, s, opt);
-		ok = !fchmod(fd, 0644) && !fflush(out) && !ferror(out) && !fsync(fd) && ok;
-		ok = !fclose(out) && ok;
-	}
-	ok = ok && !rename(name, opt->output);
-	if (!ok) {
+	if (!out)
+		return cannot_write(opt->output);
+	ok = write_sample(out, s, opt);
+	written = !fflush(out) && !ferror(out) && (!fsync(fd) || errno == EINVAL || errno == EROFS);
+	written = outfile_close(&file, fd, written && ok) && written;
+	if (!written)
 		cannot_write(opt->output);
-		if (fd >= 0)
-			unlink(name);
-	}
-	free(name);
-	return ok;
+	fclose(out);
+	return ok && written;
 }
 
 /* --- options --- */

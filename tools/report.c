@@ -2,7 +2,6 @@
 /* mlock2mon report: what mlock2mon record has put into a file, in any form. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "capture.h"
 #include "choose.h"
 #include "libmlock2mon.h"
+#include "outfile.h"
 #include "progress.h"
 #include "record.h"
 #include "show.h"
@@ -31,7 +31,7 @@ static struct show show;
 static struct capture_reader reader;
 static struct progress progress;
 static off_t size;		/* of the file, 0 if it has none */
-static char *unfinished;	/* the output, before it gets its name */
+static struct outfile outfile;
 
 static bool complain(const char *what, const char *which)
 {
@@ -140,37 +140,6 @@ static bool open_recording(const struct options *opt)
 	return true;
 }
 
-/*
- * What is to become a file is written beside it, and gets its name when it is complete.
- * What is no regular file is written as it is.
- */
-static bool open_output(const struct options *opt)
-{
-	size_t room = strlen(opt->output ? opt->output : "") + sizeof(".XXXXXX");
-	struct stat st;
-	int fd;
-
-	if (!opt->output)
-		return true;
-	if (!stat(opt->output, &st) && !S_ISREG(st.st_mode)) {
-		fd = open(opt->output, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	} else {
-		unfinished = tool_grow(NULL, room);
-		snprintf(unfinished, room, "%s.XXXXXX", opt->output);
-		fd = mkostemp(unfinished, O_CLOEXEC);
-	}
-	if (fd < 0) {
-		complain_errno("write", opt->output);
-		free(unfinished);
-		unfinished = NULL;
-		return false;
-	}
-	if (dup2(fd, STDOUT_FILENO) < 0)
-		return complain_errno("write", opt->output);
-	close(fd);
-	return true;
-}
-
 static mode_t usual_mode(void)
 {
 	mode_t mask = umask(0);
@@ -179,19 +148,40 @@ static mode_t usual_mode(void)
 	return 0666 & ~mask;
 }
 
+/* What is read is neither replaced nor written to. */
+static bool is_recording(const struct options *opt)
+{
+	struct stat in, out;
+
+	if (fstat(fileno(reader.file), &in) || !S_ISREG(in.st_mode))
+		return false;
+	if (opt->output ? stat(opt->output, &out) : fstat(STDOUT_FILENO, &out))
+		return false;
+	return in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+static bool open_output(const struct options *opt)
+{
+	int fd;
+
+	if (is_recording(opt))
+		return complain(" is the recording itself",
+				opt->output ? opt->output : "standard output");
+	if (!opt->output)
+		return true;
+	fd = outfile_open(&outfile, opt->output, usual_mode());
+	if (fd < 0)
+		return complain_errno("write", opt->output);
+	if (dup2(fd, STDOUT_FILENO) < 0)
+		return complain_errno("write", opt->output);
+	close(fd);
+	return true;
+}
+
 static bool name_output(const struct options *opt, bool complete)
 {
-	bool ok = true;
-
-	if (!unfinished)
-		return true;
-	if (complete)
-		ok = (!fchmod(STDOUT_FILENO, usual_mode()) && !rename(unfinished, opt->output)) ||
-		     complain_errno("write", opt->output);
-	if (!complete || !ok)
-		unlink(unfinished);
-	free(unfinished);
-	return ok;
+	return outfile_close(&outfile, STDOUT_FILENO, complete) ||
+	       complain_errno("write", opt->output);
 }
 
 /* --- records --- */

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/* build: cmocka */
+/*
+ * The command itself, with files and no module: what it writes, where, and how it ends. Each
+ * test is a script of the shell, in a directory with the recording r.m2m, that must succeed.
+ */
+#define _GNU_SOURCE
+#include <libgen.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[] = "/tmp/unit-command.XXXXXX";
+
+/* The command and what makes recordings are where this program is. */
+static int find_programs(void **state)
+{
+	char self[PATH_MAX] = "", path[2 * PATH_MAX];
+	const char *before = getenv("PATH");
+
+	(void)state;
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 || !mkdtemp(dir) || chdir(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s:%s", dirname(self), before ? before : "/usr/bin:/bin");
+	return setenv("PATH", path, 1) || unsetenv("POSIXLY_CORRECT");
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	return chdir("/") || system("rm -rf /tmp/unit-command.??????");
+}
+
+static int fresh_recording(void **state)
+{
+	(void)state;
+	return system("rm -rf ./* && recording 50 >r.m2m");
+}
+
+/* fails COMMAND...: set -e does not look at what stands behind an exclamation mark. */
+#define HOLDS(script)								\
+	do {									\
+		if (system("exec >shown 2>said\nfails() { ! \"$@\"; }\nset -xe\n" script)) { \
+			(void)!system("sed 's/^/# /' said");			\
+			fail_msg("%s", script);					\
+		}								\
+	} while (0)
+
+/* --- where output goes --- */
+
+static void a_file_is_replaced_when_it_is_complete(void **state)
+{
+	(void)state;
+	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	      "mlock2mon report --csv -o new r.m2m && cmp new want\n"
+	      "echo old >new\n"
+	      "ln new before\n"
+	      "mlock2mon report --csv -o new r.m2m && cmp new want\n"
+	      "test \"$(cat before)\" = old\n"
+	      "test \"$(echo new*)\" = new\n");
+}
+
+static void a_file_that_is_replaced_keeps_its_mode(void **state)
+{
+	(void)state;
+	HOLDS("umask 022\n"
+	      "mlock2mon report --csv -o new r.m2m\n"
+	      "test \"$(stat -c %a new)\" = 644\n"
+	      "echo old >old && chmod 600 old\n"
+	      "mlock2mon report --csv -o old r.m2m && cmp old new\n"
+	      "test \"$(stat -c %a old)\" = 600\n"
+	      "mlock2mon metrics -o old || test \"$(stat -c %a old)\" = 600\n");
+}
+
+/* It is what the link leads to that is replaced, whether it was there or not. */
+static void links_are_followed(void **state)
+{
+	(void)state;
+	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	      "mkdir sub && echo old >sub/target\n"
+	      "ln -s sub/target link && ln -s sub/none dangling\n"
+	      "mlock2mon report --csv -o link r.m2m\n"
+	      "test -L link && cmp sub/target want\n"
+	      "mlock2mon report --csv -o dangling r.m2m\n"
+	      "test -L dangling && cmp sub/none want\n"
+	      "fails mlock2mon metrics -p /none -o link\n"
+	      "test -L link && grep -q mlock2mon_up sub/target\n"
+	      "test \"$(ls sub | wc -l)\" = 2\n"
+	      "rm sub/none\n"
+	      "fails mlock2mon report --html -o dangling - <said\n"
+	      "fails test -e sub/none\n");
+}
+
+static void what_is_no_file_is_written_as_it_is(void **state)
+{
+	(void)state;
+	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	      "ln -s /proc/self/fd/1 out\n"
+	      "mlock2mon report --csv -o out r.m2m | cmp - want\n"
+	      "{ echo first; mlock2mon report --csv -o out r.m2m; } >both\n"
+	      "test -L out && test \"$(wc -l <both)\" = $(($(wc -l <want) + 1))\n"
+	      "mlock2mon metrics -p /none -o out | grep -q mlock2mon_up\n"
+	      "mkfifo pipe\n"
+	      "cat pipe >piped & mlock2mon metrics -p /none -o pipe || wait\n"
+	      "test -p pipe && grep -q mlock2mon_up piped\n"
+	      "ln -s /dev/null null\n"
+	      "mlock2mon metrics -p /none -o null || test -c null -a -L null\n");
+}
+
+static void a_recording_is_not_written_over_itself(void **state)
+{
+	(void)state;
+	HOLDS("cp r.m2m before && ln r.m2m other && ln -s r.m2m link\n"
+	      "for out in r.m2m other link; do\n"
+	      "	fails mlock2mon report --csv -o $out r.m2m 2>err\n"
+	      "	grep -q 'is the recording itself' err\n"
+	      "	fails mlock2mon report --csv -o $out - <r.m2m\n"
+	      "	cmp r.m2m before && cmp $out before\n"
+	      "done\n"
+	      "fails timeout 5 mlock2mon report --csv r.m2m >>r.m2m\n"
+	      "cmp r.m2m before\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fresh_recording)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_is_replaced_when_it_is_complete),
+		TEST(a_file_that_is_replaced_keeps_its_mode),
+		TEST(links_are_followed),
+		TEST(what_is_no_file_is_written_as_it_is),
+		TEST(a_recording_is_not_written_over_itself),
+	};
+
+	return cmocka_run_group_tests(tests, find_programs, remove_dir);
+}
