@@ -128,6 +128,23 @@ static void a_recording_is_not_written_over_itself(void **state)
 	      "cmp r.m2m before\n");
 }
 
+/* Whatever becomes of the output, nothing is left beside it. */
+static void a_hangup_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	HOLDS("mkfifo pipe\n"
+	      "mlock2mon report --csv -o out - <pipe &\n"
+	      "exec 3>pipe\n"
+	      "cat r.m2m >&3\n"
+	      "until set -- out.* && test -e $1; do sleep 0.1; done\n"
+	      "sleep 0.5\n"
+	      "kill -HUP $!\n"
+	      "exec 3>&-\n"
+	      "wait $! || true\n"
+	      "set -- out.*\n"
+	      "fails test -e $1\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh_recording)
 
 int main(void)
@@ -138,6 +155,7 @@ int main(void)
 		TEST(links_are_followed),
 		TEST(what_is_no_file_is_written_as_it_is),
 		TEST(a_recording_is_not_written_over_itself),
+		TEST(a_hangup_leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, find_programs, remove_dir);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -146,23 +147,48 @@ static struct mlock2mon *open_device(const struct options *opt)
 	return NULL;
 }
 
+/*
+ * The file is ours alone as long as it is open. Until that is known nothing is taken from it,
+ * for another may be recording into it. Systems of files that know no locks have to do without.
+ */
+static bool own_file(const struct options *opt, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return complain_errno("write", opt->path);
+	if (!S_ISREG(st.st_mode))
+		return true;
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return complain(" is being recorded into", opt->path);
+	return !ftruncate(fd, 0) || complain_errno("write", opt->path);
+}
+
 /* Addresses and names are nobody else's business: the file is its owner's alone. */
 static bool open_file(const struct options *opt)
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
-	struct stat st;
+	struct stat st = { .st_mode = S_IFREG };
 	int fd;
 
 	if (!strcmp(opt->path, "-")) {
 		writer.file = stdout;
 		return !isatty(STDOUT_FILENO) || complain("a recording is not for a terminal", "");
 	}
-	if (stat(opt->path, &st) || S_ISREG(st.st_mode))
-		flags |= opt->force ? O_TRUNC : O_EXCL;
+	if (!stat(opt->path, &st) && S_ISBLK(st.st_mode))
+		return complain(" is a disk, and is not overwritten", opt->path);
+	if (S_ISREG(st.st_mode) && !opt->force)
+		flags |= O_EXCL;
 	fd = open(opt->path, flags, 0600);
 	if (fd < 0 && errno == EEXIST)
 		return complain(" is there already; --force overwrites it", opt->path);
-	writer.file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (fd < 0)
+		return complain_errno("write", opt->path);
+	if (!own_file(opt, fd)) {
+		close(fd);
+		return false;
+	}
+	writer.file = fdopen(fd, "w");
 	return writer.file || complain_errno("write", opt->path);
 }
 

@@ -266,7 +266,12 @@ int report_main(const struct command *self, int argc, char **argv)
 		return tool_misused(self);
 	if (help)
 		return tool_help(self);
-	if (!open_recording(&opt) || !open_output(&opt)) {
+	if (!open_recording(&opt)) {
+		capture_close(&reader);
+		return TOOL_FAILED;
+	}
+	stop_on_signals();	/* from here on there may be a file that is to be taken away */
+	if (!open_output(&opt)) {
 		capture_close(&reader);
 		return TOOL_FAILED;
 	}
@@ -274,7 +279,6 @@ int report_main(const struct command *self, int argc, char **argv)
 	show.world.boot_ns = reader.header.boot_ns;
 	show.world.hostname = reader.header.hostname;
 	progress_begin(&progress);
-	stop_on_signals();
 	ok = report_all(&opt);
 	progress_end(&progress);
 	if (!ok && stop_asked())

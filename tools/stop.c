@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* An orderly end: SIGINT and SIGTERM, and waiting that they end. */
+/* An orderly end: SIGINT, SIGTERM and SIGHUP, and waiting that they end. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <time.h>
@@ -18,14 +18,17 @@ static void on_signal(int sig)
 
 /*
  * The first signal asks for an orderly end, a second one kills: a write to a
- * pipe nobody empties may never return.
+ * pipe nobody empties may never return. Whoever ignores SIGHUP, as nohup has it, goes on.
  */
 void stop_on_signals(void)
 {
 	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
+	struct sigaction before;
 
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &act, NULL);
 }
 
 bool stop_asked(void)
@@ -45,6 +48,7 @@ void stop_poll(struct pollfd *fds, nfds_t nr, int64_t timeout_ns)
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, &before);
 	if (!stop)
 		ppoll(fds, nr, timeout_ns < 0 ? NULL : &ts, &before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An orderly end: SIGINT and SIGTERM, and waiting that they end. */
+/* An orderly end: SIGINT, SIGTERM and SIGHUP, and waiting that they end. */
 #ifndef TOOLS_STOP_H
 #define TOOLS_STOP_H
 

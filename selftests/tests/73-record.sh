@@ -72,7 +72,7 @@ grown() {
 	[[ $(stat -c %s "$file") -gt $before ]]
 }
 
-plan 41
+plan 45
 
 tool record "$file"
 check "not loaded: record fails and says how to load" said 1 insmod
@@ -116,6 +116,15 @@ check "SIGINT ends it with status 0 and a summary" said 0 "1000 records in"
 tool report --raw "$file"
 check "the file is complete" said 0 ""
 is "$(grep -c call=exit "$work/out") $(wc -l <"$work/out")" "500 1000" "... up to what was last"
+rm "$file"
+record "$file"
+wait_until test -s "$file"
+tool record --force -n "$file"
+check "a file that is being recorded into is left alone, also with --force" said 1 "is being recorded into"
+end_with HUP
+check "SIGHUP ends it with status 0 and a summary" said 0 "records in"
+tool report --raw "$file"
+check "... and the file is complete" said 0 ""
 record --force "$file"
 wait_until test -s "$file"
 before=$(stat -c %s "$file")
@@ -142,6 +151,9 @@ check "--for ends it" said 0 "records in 1\.[0-9] s"
 tool record --force -n "$file"
 
 # Failures to write.
+mknod "$work/disk" b 7 0 || bail "mknod"
+tool record --force -n "$work/disk"
+check "a disk is not overwritten" said 1 "is a disk"
 tool record -n /dev/full
 check "a file that cannot be written is a failure" said 1 "No space left"
 tool report --html -o "$work/none/page" "$file"
