@@ -59,10 +59,10 @@ static void a_file_is_replaced_when_it_is_complete(void **state)
 {
 	(void)state;
 	HOLDS("mlock2mon report --csv r.m2m >want\n"
-	      "mlock2mon report --csv -o new r.m2m && cmp new want\n"
+	      "mlock2mon report --csv -o new r.m2m; cmp new want\n"
 	      "echo old >new\n"
 	      "ln new before\n"
-	      "mlock2mon report --csv -o new r.m2m && cmp new want\n"
+	      "mlock2mon report --csv -o new r.m2m; cmp new want\n"
 	      "test \"$(cat before)\" = old\n"
 	      "test \"$(echo new*)\" = new\n");
 }
@@ -74,7 +74,7 @@ static void a_file_that_is_replaced_keeps_its_mode(void **state)
 	      "mlock2mon report --csv -o new r.m2m\n"
 	      "test \"$(stat -c %a new)\" = 644\n"
 	      "echo old >old && chmod 600 old\n"
-	      "mlock2mon report --csv -o old r.m2m && cmp old new\n"
+	      "mlock2mon report --csv -o old r.m2m; cmp old new\n"
 	      "test \"$(stat -c %a old)\" = 600\n"
 	      "mlock2mon metrics -o old || test \"$(stat -c %a old)\" = 600\n");
 }
@@ -87,11 +87,11 @@ static void links_are_followed(void **state)
 	      "mkdir sub && echo old >sub/target\n"
 	      "ln -s sub/target link && ln -s sub/none dangling\n"
 	      "mlock2mon report --csv -o link r.m2m\n"
-	      "test -L link && cmp sub/target want\n"
+	      "test -L link; cmp sub/target want\n"
 	      "mlock2mon report --csv -o dangling r.m2m\n"
-	      "test -L dangling && cmp sub/none want\n"
+	      "test -L dangling; cmp sub/none want\n"
 	      "fails mlock2mon metrics -p /none -o link\n"
-	      "test -L link && grep -q mlock2mon_up sub/target\n"
+	      "test -L link; grep -q mlock2mon_up sub/target\n"
 	      "test \"$(ls sub | wc -l)\" = 2\n"
 	      "rm sub/none\n"
 	      "fails mlock2mon report --html -o dangling - <said\n"
@@ -105,11 +105,11 @@ static void what_is_no_file_is_written_as_it_is(void **state)
 	      "ln -s /proc/self/fd/1 out\n"
 	      "mlock2mon report --csv -o out r.m2m | cmp - want\n"
 	      "{ echo first; mlock2mon report --csv -o out r.m2m; } >both\n"
-	      "test -L out && test \"$(wc -l <both)\" = $(($(wc -l <want) + 1))\n"
+	      "test -L out; test \"$(wc -l <both)\" = $(($(wc -l <want) + 1))\n"
 	      "mlock2mon metrics -p /none -o out | grep -q mlock2mon_up\n"
 	      "mkfifo pipe\n"
 	      "cat pipe >piped & mlock2mon metrics -p /none -o pipe || wait\n"
-	      "test -p pipe && grep -q mlock2mon_up piped\n"
+	      "test -p pipe; grep -q mlock2mon_up piped\n"
 	      "ln -s /dev/null null\n"
 	      "mlock2mon metrics -p /none -o null || test -c null -a -L null\n");
 }
@@ -122,7 +122,7 @@ static void a_recording_is_not_written_over_itself(void **state)
 	      "	fails mlock2mon report --csv -o $out r.m2m 2>err\n"
 	      "	grep -q 'is the recording itself' err\n"
 	      "	fails mlock2mon report --csv -o $out - <r.m2m\n"
-	      "	cmp r.m2m before && cmp $out before\n"
+	      "	cmp r.m2m before; cmp $out before\n"
 	      "done\n"
 	      "fails timeout 5 mlock2mon report --csv r.m2m >>r.m2m\n"
 	      "cmp r.m2m before\n");
@@ -145,6 +145,45 @@ static void a_hangup_leaves_nothing_behind(void **state)
 	      "fails test -e $1\n");
 }
 
+/* A file that is opened does not become standard output, or standard error. */
+static void closed_descriptors_stay_out_of_files(void **state)
+{
+	(void)state;
+	HOLDS("cp r.m2m before\n"
+	      "mlock2mon report --csv r.m2m >want\n"
+	      "mlock2mon report --csv -o x.csv r.m2m >&-; cmp x.csv want\n"
+	      "mlock2mon report --csv -o x.csv r.m2m 2>&- <&-; cmp x.csv want\n"
+	      "fails mlock2mon report --csv r.m2m >&-\n"
+	      "fails mlock2mon report --csv - <&-\n"
+	      "head -c 700 r.m2m >cut\n"
+	      "cp cut before\n"
+	      "fails mlock2mon report --csv cut 2>&- >&-\n"
+	      "fails mlock2mon report --csv -o x.csv cut 2>&- >&-\n"
+	      "cmp cut before\n"
+	      "echo seq,lost | cmp -n 8 - x.csv\n"
+	      "fails grep mlock2mon x.csv\n");
+}
+
+/* --- options without a command --- */
+
+static void options_alone_are_those_of_stat(void **state)
+{
+	(void)state;
+	HOLDS("mkdir proc\n"
+	      "printf 'version 1\\nmlock.entries 1\\n' >proc/stats\n"
+	      "echo pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes "
+	      "total_ns max_ns first last errno >proc/tasks\n"
+	      "for options in '-a' '--all' '--json' '-j' '--by user'; do\n"
+	      "	mlock2mon stat $options -p proc >want\n"
+	      "	mlock2mon $options -p proc | cmp - want\n"
+	      "done\n"
+	      "mlock2mon --version | grep -q ^mlock2mon\n"
+	      "for options in '--version junk' '--no-such' '-Q' '-a junk'; do\n"
+	      "	mlock2mon $options || test $? = 2\n"
+	      "	fails mlock2mon $options\n"
+	      "done\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh_recording)
 
 int main(void)
@@ -156,6 +195,8 @@ int main(void)
 		TEST(what_is_no_file_is_written_as_it_is),
 		TEST(a_recording_is_not_written_over_itself),
 		TEST(a_hangup_leaves_nothing_behind),
+		TEST(closed_descriptors_stay_out_of_files),
+		TEST(options_alone_are_those_of_stat),
 	};
 
 	return cmocka_run_group_tests(tests, find_programs, remove_dir);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The mlock2mon command: which subcommand to run, and what all of them share. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "record.h"
 #include "tool.h"
@@ -361,21 +363,53 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/*
+ * A file that is opened must not become standard output or error because those are closed:
+ * what is meant for them would go into it. What takes their place cannot be used.
+ */
+static bool fill_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	}
+	return true;
+}
+
+/* Without a command there are options of the first, or none. */
+static bool names_command(int argc, char **argv)
+{
+	return argc > 1 && argv[1][0] != '-';
+}
+
+static int version(int argc, char **argv)
+{
+	if (argc > 2) {
+		fprintf(stderr, "mlock2mon: %s is one argument too many\n", argv[2]);
+		return tool_misused(NULL);
+	}
+	printf("mlock2mon %s\n", MLOCK2MON_VERSION);
+	return tool_finish(TOOL_DONE);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *cmd = &commands[0];
 
+	if (!fill_standard())
+		return TOOL_FAILED;
 	/* A closed pipe is a write error like another, see tool_finish(). */
 	signal(SIGPIPE, SIG_IGN);
 
-	if (argc < 2)
-		return cmd->run(cmd, argc, argv);
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
 		return help();
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("mlock2mon %s\n", MLOCK2MON_VERSION);
-		return tool_finish(TOOL_DONE);
-	}
+	if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")))
+		return version(argc, argv);
+	if (!names_command(argc, argv))
+		return cmd->run(cmd, argc, argv);
 	cmd = find_command(argv[1]);
 	if (!cmd) {
 		fprintf(stderr, "mlock2mon: there is no command '%s'\n", argv[1]);
