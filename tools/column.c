@@ -229,9 +229,11 @@ static char *put_json_symbol(char *to, const struct symbol *sym)
 	return put_bytes(to, sym->byte, sym->len);
 }
 
+/* In their full width they do as well, where such are written. */
 static bool begins_formula(uint32_t code)
 {
-	return code == '=' || code == '+' || code == '-' || code == '@';
+	return code == '=' || code == '+' || code == '-' || code == '@' || code == 0xff1d ||
+	       code == 0xff0b || code == 0xff0d || code == 0xff20;
 }
 
 /*

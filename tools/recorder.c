@@ -54,6 +54,19 @@ static bool complain_errno(const char *what, const char *which)
 	return false;
 }
 
+/* Told once, as all that follows fails as well; of standard output tool_finish() tells. */
+static bool cannot_write(const struct options *opt)
+{
+	static bool told;
+
+	if (writer.file == stdout)
+		return tool_output_ok();
+	if (!told)
+		complain_errno("write", opt->path);
+	told = true;
+	return false;
+}
+
 /* --- options --- */
 
 static const struct option names[] = {
@@ -219,7 +232,7 @@ static bool begin_file(struct mlock2mon *device, const struct options *opt)
 	header.filter = opt->filter;
 	fill_names(&header);
 	writer.next = info.position;
-	return capture_begin(&writer, &header) || complain_errno("write", opt->path);
+	return capture_begin(&writer, &header) || cannot_write(opt);
 }
 
 /* --- records --- */
@@ -234,6 +247,7 @@ static void keep_origin(void *arg, const struct origin *fresh, const struct orig
 		capture_flush(&writer, writer.next);
 	if (fresh->executable || fresh->container[0] || old->pid)
 		capture_add_origin(&writer, fresh);
+	tool_output_ok();	/* the next look at /proc may change errno */
 	(void)arg;
 }
 
@@ -266,7 +280,7 @@ static int take_records(struct mlock2mon *device, const struct options *opt)
 		if (ret < 0) {
 			complain_errno("read", opt->device);
 		} else if (ret && !take_record(&rec)) {
-			complain_errno("write", opt->path);
+			cannot_write(opt);
 			return -1;
 		}
 	}
@@ -310,7 +324,7 @@ static bool follow(struct mlock2mon *device, const struct options *opt)
 		if (!ret && !opt->follow)
 			return true;
 		if (!flush_each_second(device, &flush_ns))
-			return complain_errno("write", opt->path);
+			return cannot_write(opt);
 		if (!ret)
 			wait_for_more(device, end_ns);
 	}
@@ -350,7 +364,7 @@ static bool end_file(struct mlock2mon *device, const struct options *opt)
 	ok = capture_end(&writer, &sum);
 	if (ok && writer.file != stdout)
 		ok = !fsync(fileno(writer.file)) || errno == EINVAL;
-	return ok || complain_errno("write", opt->path);
+	return ok || cannot_write(opt);
 }
 
 static void summary(const struct options *opt, int64_t began_ns)
@@ -398,10 +412,11 @@ int record_main(const struct command *self, int argc, char **argv)
 	ok = open_file(&opt) && begin_file(device, &opt);
 	if (ok) {
 		ok = record_all(device, &opt);
-		summary(&opt, began_ns);
+		if (!ferror(writer.file))
+			summary(&opt, began_ns);
 	}
 	if (writer.file && writer.file != stdout && fclose(writer.file) && ok)
-		ok = complain_errno("write", opt.path);
+		ok = cannot_write(&opt);
 	mlock2mon_close(device);
 	return tool_finish(ok ? TOOL_DONE : TOOL_FAILED);
 }

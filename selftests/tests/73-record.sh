@@ -72,7 +72,7 @@ grown() {
 	[[ $(stat -c %s "$file") -gt $before ]]
 }
 
-plan 45
+plan 46
 
 tool record "$file"
 check "not loaded: record fails and says how to load" said 1 insmod
@@ -156,6 +156,12 @@ tool record --force -n "$work/disk"
 check "a disk is not overwritten" said 1 "is a disk"
 tool record -n /dev/full
 check "a file that cannot be written is a failure" said 1 "No space left"
+exec {gone}> >(exec true)
+wait $!
+status=0
+mlock2mon record -n - 2>"$work/err" 1>&"$gone" || status=$?
+exec {gone}>&-
+check "so is standard output that nobody reads, of which nothing is said" said 1 ""
 tool report --html -o "$work/none/page" "$file"
 check "so is the output of report" said 1 "No such file"
 status=0
