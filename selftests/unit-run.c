@@ -192,7 +192,7 @@ static void read_file(const char *path, char *to, size_t room)
 /* The status; what comes on standard error is in @said. */
 static int run_it(const char *file, const char *script)
 {
-	char *argv[] = { "run", "-o", (char *)file, "sh", "-c", (char *)script, NULL };
+	const char *const argv[] = { "run", "-o", file, "sh", "-c", script, NULL };
 	int before = dup(STDERR_FILENO);
 	int status, fd = open(DIR "/said", O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
 
@@ -200,7 +200,7 @@ static int run_it(const char *file, const char *script)
 	fflush(stderr);
 	dup2(fd, STDERR_FILENO);
 	optind = 0;
-	status = run_main(NULL, 6, argv);
+	status = run_main(NULL, 6, (char **)argv);
 	fflush(stderr);
 	dup2(before, STDERR_FILENO);
 	close(before);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What /proc says of a process that locks memory: limits, capabilities, where it runs. */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -137,8 +138,11 @@ static void container_part(struct place *place, struct span part, struct span be
 /* What systemd takes for the name of a unit. */
 bool is_unit_name(const char *name)
 {
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@") ==
-	       strlen(name);
+	for (; *name; name++) {
+		if (!isalnum((unsigned char)*name) && !strchr(":-_.\\@", *name))
+			return false;
+	}
+	return true;
 }
 
 static void service_part(struct place *place, struct span part, bool of_user)

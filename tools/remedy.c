@@ -165,12 +165,13 @@ static void by_login(FILE *out, uint64_t uid, const struct spelling *s)
 
 static void by_command(FILE *out, char *const *command, const struct spelling *s)
 {
+	char *const *word;
+
 	heading(out, "This command alone, from a root shell");
-	fprintf(out, "        prlimit --memlock=%s:%s%s", s->bytes, s->bytes,
-		**command == '-' ? " --" : "");
-	for (; *command; command++) {
-		putc(' ', out);
-		words_shell(out, *command);
+	fprintf(out, "        prlimit --memlock=%s:%s", s->bytes, s->bytes);
+	for (word = command; *word; word++) {
+		fputs(word == command && **word == '-' ? " -- " : " ", out);
+		words_shell(out, *word);
 	}
 	putc('\n', out);
 }

@@ -145,11 +145,11 @@ static int write_account(const struct watch *w, const struct options *opt, FILE 
 	FILE *out = open_memstream(&text, &len);
 
 	if (!out)
-		tool_grow(NULL, SIZE_MAX / 2);	/* says so, and ends */
+		return cannot_write("the account", errno);
 	account(out, w, opt->brief);
-	if (fclose(out))
-		tool_grow(NULL, SIZE_MAX / 2);
-	if (file) {
+	if (fclose(out)) {
+		status = cannot_write("the account", errno);
+	} else if (file) {
 		status = write_file(file, opt->output, text, len);
 	} else {
 		error = write_text(stderr, text, len);
