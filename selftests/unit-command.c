@@ -164,15 +164,32 @@ static void closed_descriptors_stay_out_of_files(void **state)
 	      "fails grep mlock2mon x.csv\n");
 }
 
+/* --- the files of the module --- */
+
+#define STATS	"mkdir proc; printf 'version 1\\nmlock.entries 1\\n' >proc/stats\n"
+#define TASKS	"echo pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes "	\
+		"total_ns max_ns first last errno >proc/tasks\n"
+
+/* A series has one value, and a row one name. */
+static void names_make_series_of_their_own(void **state)
+{
+	(void)state;
+	HOLDS(STATS TASKS
+	      "printf '%s\\n' '7 7 0 a\\x0ab 1 4 4 0 1 0 1 1 1 1.000000000 1.000000000 0' "
+	      "'8 8 0 a\\\\x0ab 1 8 8 0 1 0 1 1 1 1.000000000 1.000000000 0' >>proc/tasks\n"
+	      "mlock2mon metrics -p proc -c 9 >metrics\n"
+	      "test $(grep -c '^mlock2mon_command.*{.*a.*b' metrics) = 2\n"
+	      "test $(grep '^mlock2mon_command' metrics | sed 's/ [^ ]*$//' | sort -u | wc -l) = 3\n"
+	      "mlock2mon stat -p proc --by command | awk 'NR > 1 { print $NF }' | sort -u >rows\n"
+	      "test $(wc -l <rows) = 2\n");
+}
+
 /* --- options without a command --- */
 
 static void options_alone_are_those_of_stat(void **state)
 {
 	(void)state;
-	HOLDS("mkdir proc\n"
-	      "printf 'version 1\\nmlock.entries 1\\n' >proc/stats\n"
-	      "echo pid tid uid comm cgroup locked_kb peak_kb onfault calls failures bytes "
-	      "total_ns max_ns first last errno >proc/tasks\n"
+	HOLDS(STATS TASKS
 	      "for options in '-a' '--all' '--json' '-j' '--by user'; do\n"
 	      "	mlock2mon stat $options -p proc >want\n"
 	      "	mlock2mon $options -p proc | cmp - want\n"
@@ -196,6 +213,7 @@ int main(void)
 		TEST(a_recording_is_not_written_over_itself),
 		TEST(a_hangup_leaves_nothing_behind),
 		TEST(closed_descriptors_stay_out_of_files),
+		TEST(names_make_series_of_their_own),
 		TEST(options_alone_are_those_of_stat),
 	};
 

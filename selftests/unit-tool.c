@@ -235,6 +235,47 @@ static void control_characters_are_spelled_out(void **state)
 	expect_part("seq=1 call=mlock why=\x1b[2J", AS_TEXT, " \\x1b[2J\n");
 }
 
+#define NAME_LEN	5
+#define NAMES		3125	/* of that length, of five characters */
+
+/* The name of that number, as the device has it, is written for people. */
+static char *plain_name(int number)
+{
+	static const char *const escaped[] = { "\\\\", "x", "0", "a", "\\x0a" };
+	char name[4 * NAME_LEN + 1] = "", *text = NULL;
+	size_t len, i;
+	FILE *out = open_memstream(&text, &len);
+
+	for (i = 0; i < NAME_LEN; i++, number /= 5)
+		strcat(name, escaped[number % 5]);
+	plain_escaped(out, span_of(name));
+	fclose(out);
+	return text;
+}
+
+static int by_text(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Among them those that spell out what others have. */
+static void names_that_differ_look_different(void **state)
+{
+	static char *name[NAMES];
+	int i;
+
+	(void)state;
+	for (i = 0; i < NAMES; i++)
+		name[i] = plain_name(i);
+	qsort(name, NAMES, sizeof(name[0]), by_text);
+	for (i = 1; i < NAMES; i++)
+		assert_string_not_equal(name[i - 1], name[i]);
+	for (i = 0; i < NAMES; i++)
+		free(name[i]);
+	expect_part(HEAD "comm=\"a\\\\x0ab\"" TAIL, AS_TEXT, " a\\x5cx0ab ");
+	expect_part(HEAD "comm=\"a\\\\xyz\"" TAIL, AS_TEXT, " a\\xyz ");
+}
+
 /* A string that ends where its memory does. */
 static void expect_tight(const char *text, const char *want)
 {
@@ -687,6 +728,7 @@ int main(void)
 		cmocka_unit_test(a_name_becomes_utf8),
 		cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
 		cmocka_unit_test(control_characters_are_spelled_out),
+		cmocka_unit_test(names_that_differ_look_different),
 		cmocka_unit_test(unfinished_escapes_stand_for_themselves),
 		cmocka_unit_test(every_truncation_is_refused_or_valid),
 		cmocka_unit_test(what_is_no_record_is_refused),

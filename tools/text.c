@@ -146,7 +146,25 @@ void json_value(FILE *out, struct span text)
 		json_string(out, text);
 }
 
-/* Columns written; a character is taken to be one wide. */
+/* Does a backslash stand there that would be read as the beginning of \xNN? */
+static bool looks_spelled(const struct symbol *sym, struct source behind)
+{
+	struct symbol x, digit;
+	int i;
+
+	if (sym->code != '\\' || !symbol_next(&behind, &x) || !x.valid || x.code != 'x')
+		return false;
+	for (i = 0; i < 2; i++) {
+		if (!symbol_next(&behind, &digit) || digit.len != 1 || hex_digit(digit.byte[0]) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Columns written; a character is taken to be one wide. Two names that differ are written
+ * differently; paths of others, which use \xNN themselves, are written as they are.
+ */
 static size_t write_plain(FILE *out, struct span text, bool escaped)
 {
 	struct source src = { text.at, text.at + text.len, escaped };
@@ -154,7 +172,8 @@ static size_t write_plain(FILE *out, struct span text, bool escaped)
 	size_t i, columns = 0;
 
 	while (symbol_next(&src, &sym)) {
-		if (sym.valid && !symbol_is_control(&sym)) {
+		if (sym.valid && !symbol_is_control(&sym) &&
+		    !(escaped && looks_spelled(&sym, src))) {
 			fwrite(sym.byte, 1, sym.len, out);
 			columns++;
 			continue;
