@@ -223,6 +223,80 @@ static void bytes_out_of_the_middle_are_found_out(void **state)
 	free(copy);
 }
 
+static void what_is_behind_the_end_is_told(void **state)
+{
+	char *copy = malloc(2 * file_size);
+	struct given given;
+
+	(void)state;
+	assert_int_equal(give(file, file_size).health.behind, 0);
+	memcpy(copy, file, file_size);
+	memcpy(copy + file_size, file, file_size);
+	given = give(copy, 2 * file_size);
+	assert_int_equal(given.records, RECORDS);
+	assert_int_equal(given.health.behind, file_size);
+	assert_true(given.health.ended);
+	given = give(copy, file_size + 1);
+	assert_int_equal(given.health.behind, 1);
+	free(copy);
+}
+
+static int asked;
+
+static bool never_stop(void)
+{
+	asked++;
+	return false;
+}
+
+static bool stop_at_once(void)
+{
+	return true;
+}
+
+/* Heads of the largest blocks there can be, one behind the other, in as many bytes. */
+static FILE *open_heads(size_t size)
+{
+	struct capture_block block = {
+		.magic = CAPTURE_BLOCK_MAGIC, .kind = CAPTURE_RECORDS,
+		.length = CAPTURE_PAYLOAD_MAX,
+	};
+	FILE *out = tmpfile();
+	size_t at;
+
+	assert_non_null(out);
+	fwrite(file, 1, HEAD, out);
+	for (at = 0; at < size; at += sizeof(block))
+		fwrite(&block, 1, sizeof(block), out);
+	rewind(out);
+	return out;
+}
+
+/* Each of them would be summed up in full: 8 GiB for the first MiB. */
+static void what_is_made_to_take_long_is_given_up(void **state)
+{
+	struct capture_reader reader;
+	struct mlock2mon_record rec;
+	FILE *in = open_heads(2 << 20);
+
+	(void)state;
+	assert_null(capture_open(&reader, in));
+	reader.stop = never_stop;
+	assert_false(capture_next(&reader, &rec));
+	assert_true(reader.health.hopeless && !reader.health.ended && !reader.stopped);
+	assert_true(reader.wasted < 100 << 20);
+	assert_true(asked > 0);
+	capture_close(&reader);
+	rewind(in);
+	assert_null(capture_open(&reader, in));
+	reader.stop = stop_at_once;
+	assert_false(capture_next(&reader, &rec));
+	assert_true(reader.stopped && !reader.health.hopeless);
+	assert_true(reader.wasted <= sizeof(struct capture_block) + CAPTURE_PAYLOAD_MAX);
+	capture_close(&reader);
+	fclose(in);
+}
+
 static void what_is_no_recording_is_refused(void **state)
 {
 	char *copy = malloc(file_size);
@@ -339,6 +413,8 @@ int main(void)
 		cmocka_unit_test(cut_anywhere_the_rest_is_used),
 		cmocka_unit_test(damaged_anywhere_the_rest_is_used),
 		cmocka_unit_test(bytes_out_of_the_middle_are_found_out),
+		cmocka_unit_test(what_is_behind_the_end_is_told),
+		cmocka_unit_test(what_is_made_to_take_long_is_given_up),
 		cmocka_unit_test(what_is_no_recording_is_refused),
 		cmocka_unit_test(noise_does_no_harm),
 		cmocka_unit_test(a_process_is_known_from_the_file),

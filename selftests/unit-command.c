@@ -164,6 +164,37 @@ static void closed_descriptors_stay_out_of_files(void **state)
 	      "fails grep mlock2mon x.csv\n");
 }
 
+/* --- recordings that are not as they should be --- */
+
+static void two_recordings_are_not_taken_for_one(void **state)
+{
+	(void)state;
+	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	      "cat r.m2m r.m2m >both\n"
+	      "for file in both -; do\n"
+	      "	fails mlock2mon report --csv $file <both >got 2>err\n"
+	      "	cmp got want\n"
+	      "	grep \"behind its end: $(stat -c %s r.m2m) bytes were not looked at\" err\n"
+	      "done\n"
+	      "fails mlock2mon report --html both >page 2>err\n"
+	      "grep -q '</html>' page\n"
+	      "grep 'behind its end' err\n");
+}
+
+/* Heads of blocks of 256 KiB, which are none. */
+static void a_hostile_recording_takes_no_time(void **state)
+{
+	(void)state;
+	HOLDS("head -c 512 r.m2m >bad\n"
+	      "printf 'BLK2\\1\\0\\0\\0\\0\\0\\4\\0xxxx\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0' >heads\n"
+	      "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do\n"
+	      "	cat heads heads >more; mv more heads\n"
+	      "done\n"
+	      "cat heads >>bad\n"
+	      "fails timeout 60 mlock2mon report --csv bad 2>err\n"
+	      "grep 'is given up' err\n");
+}
+
 /* --- the files of the module --- */
 
 #define STATS	"mkdir proc; printf 'version 1\\nmlock.entries 1\\n' >proc/stats\n"
@@ -213,6 +244,8 @@ int main(void)
 		TEST(a_recording_is_not_written_over_itself),
 		TEST(a_hangup_leaves_nothing_behind),
 		TEST(closed_descriptors_stay_out_of_files),
+		TEST(two_recordings_are_not_taken_for_one),
+		TEST(a_hostile_recording_takes_no_time),
 		TEST(names_make_series_of_their_own),
 		TEST(options_alone_are_those_of_stat),
 	};

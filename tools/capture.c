@@ -16,6 +16,12 @@
 
 #define HEADER_MOST	65536	/* bytes; a header may grow, but not to this */
 #define RECORD_MOST	4096
+/*
+ * What may be summed up in vain, bytes: where each block is damaged it is once the file, so
+ * what goes beyond some times what was read so far was made to take long.
+ */
+#define WASTE_TIMES	16
+#define WASTE_BASE	(64 << 20)
 #define WINDOW_SIZE	(2 * (sizeof(struct capture_block) + CAPTURE_PAYLOAD_MAX))
 
 _Static_assert(sizeof(struct capture_header) == 512, "the format of a file");
@@ -209,6 +215,7 @@ bool capture_rewind(struct capture_reader *reader)
 	reader->health = (struct capture_health){ 0 };
 	reader->next = reader->header.first;
 	reader->offset = reader->header.header_size;
+	reader->wasted = 0;
 	reader->lost = false;
 	reader->at = NULL;
 	reader->end = NULL;
@@ -224,6 +231,8 @@ static bool fill_window(struct capture_reader *reader, size_t size)
 {
 	if (reader->used - reader->begin >= size)
 		return true;
+	if (feof(reader->file))
+		return false;
 	memmove(reader->window, reader->window + reader->begin, reader->used - reader->begin);
 	reader->used -= reader->begin;
 	reader->begin = 0;
@@ -249,13 +258,20 @@ static char *find_block(struct capture_reader *reader, struct capture_block *blo
 	if (!block_plausible(block) || !fill_window(reader, sizeof(*block) + block->length))
 		return NULL;
 	payload = reader->window + reader->begin + sizeof(*block);
-	return block->crc == block_crc(block, payload) ? payload : NULL;
+	if (block->crc == block_crc(block, payload))
+		return payload;
+	reader->wasted += sizeof(*block) + block->length;
+	return NULL;
 }
 
-/* What is no block is passed over until one comes. */
+/* What is no block is passed over until one comes, or it is no use, or nobody waits for it. */
 static bool pass_over(struct capture_reader *reader)
 {
 	if (reader->begin == reader->used)
+		return false;
+	reader->stopped = reader->stop && reader->stop();
+	reader->health.hopeless = reader->wasted > WASTE_TIMES * reader->offset + WASTE_BASE;
+	if (reader->stopped || reader->health.hopeless)
 		return false;
 	reader->health.damages += !reader->lost;
 	reader->lost = true;
@@ -340,12 +356,24 @@ static bool next_block(struct capture_reader *reader, struct mlock2mon_record *r
 	return true;
 }
 
+/* Counts what is behind the end. */
+static void look_behind(struct capture_reader *reader)
+{
+	while (!reader->stopped && fill_window(reader, 1)) {
+		reader->health.behind += reader->used - reader->begin;
+		reader->begin = reader->used;
+		reader->stopped = reader->stop && reader->stop();
+	}
+}
+
 /* The next record or loss; false at the end, of which @reader->health tells more. */
 bool capture_next(struct capture_reader *reader, struct mlock2mon_record *rec)
 {
 	bool loss = false;
 
 	while (reader->at == reader->end) {
+		if (reader->health.ended)
+			look_behind(reader);
 		if (reader->health.ended || !next_block(reader, rec, &loss))
 			return false;
 		if (loss)

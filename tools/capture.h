@@ -97,7 +97,9 @@ bool capture_end(struct capture_writer *writer, const struct capture_end *end);
 struct capture_health {
 	uint64_t	damaged_bytes;	/* passed over */
 	uint64_t	damages;	/* places where that was */
+	uint64_t	behind;		/* bytes behind its end, not looked at */
 	bool		ended;		/* it is complete */
+	bool		hopeless;	/* given up: too much that looks like blocks and is none */
 };
 
 struct capture_reader {
@@ -108,7 +110,10 @@ struct capture_reader {
 	struct capture_end	sum;		/* if health.ended */
 	uint64_t		next;		/* sequence number that was not yet accounted for */
 	uint64_t		offset;		/* in the file, of what is decoded */
+	uint64_t		wasted;		/* bytes summed up for blocks that were none */
 	bool			lost;		/* the bytes that are looked at are no block */
+	bool			stopped;	/* by @stop */
+	bool			(*stop)(void);	/* asked where there is nothing to give, or NULL */
 	char			*at;		/* records not yet given */
 	char			*end;
 	char			*window;	/* what was read of the file */

@@ -137,6 +137,7 @@ static bool open_recording(const struct options *opt)
 			" bytes; page_addr and page_len are reckoned with those of this machine\n",
 			opt->path, reader.header.page_size);
 	reader.origins = &show.origins;
+	reader.stop = stop_asked;
 	return true;
 }
 
@@ -213,7 +214,7 @@ static bool each_record(const struct options *opt,
 			return false;
 		show_progress();
 	}
-	return true;
+	return !reader.stopped;
 }
 
 static void survey(struct show *show, const struct mlock2mon_record *rec)
@@ -248,10 +249,16 @@ static bool tell_health(const struct options *opt)
 		fprintf(stderr, "mlock2mon: %s is damaged: %" PRIu64 " bytes in %" PRIu64
 			" %s were passed over\n", opt->path, health->damaged_bytes, health->damages,
 			health->damages == 1 ? "place" : "places");
-	if (!health->ended)
+	if (health->behind)
+		fprintf(stderr, "mlock2mon: %s goes on behind its end: %" PRIu64
+			" bytes were not looked at\n", opt->path, health->behind);
+	if (health->hopeless)
+		fprintf(stderr, "mlock2mon: %s is given up at byte %" PRIu64
+			": too much looks like blocks and is none\n", opt->path, reader.offset);
+	else if (!health->ended)
 		fprintf(stderr, "mlock2mon: %s has no end: recording was cut off, or goes on\n",
 			opt->path);
-	return health->ended && !health->damages;
+	return health->ended && !health->damages && !health->behind;
 }
 
 /* Loss is told in the file, and a damaged file is one that was not all there to be shown. */
