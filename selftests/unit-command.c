@@ -215,6 +215,26 @@ static void names_make_series_of_their_own(void **state)
 	      "test $(wc -l <rows) = 2\n");
 }
 
+/* It is named, and the rest is as if there were no module. */
+static void a_file_that_is_not_understood_is_named(void **state)
+{
+	(void)state;
+	HOLDS(STATS TASKS
+	      "printf 'from_ns mlock\\n0 3\\n1024 2\\n' >proc/latency\n"
+	      "mlock2mon metrics -p proc >metrics\n"
+	      "grep -q '_count{call=.mlock.} 5$' metrics\n"
+	      "for file in latency tasks stats; do\n"
+	      "	cp proc/$file good; echo what >proc/$file\n"
+	      "	fails mlock2mon metrics -p proc >metrics 2>err\n"
+	      "	test \"$(cat err)\" = \"mlock2mon: proc/$file was not understood\"\n"
+	      "	fails mlock2mon metrics -p proc -o written 2>err\n"
+	      "	test \"$(cat err)\" = \"mlock2mon: proc/$file was not understood\"\n"
+	      "	test \"$(grep -v '^#' metrics)\" = 'mlock2mon_up 0'\n"
+	      "	cmp metrics written\n"
+	      "	cp good proc/$file\n"
+	      "done\n");
+}
+
 /* --- options without a command --- */
 
 static void options_alone_are_those_of_stat(void **state)
@@ -247,6 +267,7 @@ int main(void)
 		TEST(two_recordings_are_not_taken_for_one),
 		TEST(a_hostile_recording_takes_no_time),
 		TEST(names_make_series_of_their_own),
+		TEST(a_file_that_is_not_understood_is_named),
 		TEST(options_alone_are_those_of_stat),
 	};
 

@@ -35,10 +35,19 @@ struct options {
 
 static bool openmetrics;	/* and not the text format of Prometheus */
 
+struct histogram {
+	char		*names;		/* of the calls */
+	struct span	call[MOST_CALLS];
+	size_t		nr;
+	uint64_t	count[MOST_CALLS][NR_BOUNDS + 1];	/* last: longer than all */
+};
+
 struct sample {
 	struct counters		counters;
 	struct processes	processes;
+	struct histogram	durations;
 	bool			may_see_processes;
+	bool			has_durations;
 	bool			up;
 };
 
@@ -207,12 +216,6 @@ static void info(FILE *out, const struct counters *all)
 
 /* --- durations --- */
 
-struct histogram {
-	struct span	call[MOST_CALLS];
-	size_t		nr;
-	uint64_t	count[MOST_CALLS][NR_BOUNDS + 1];	/* last: longer than all */
-};
-
 static bool next_word(struct span *line, struct span *word)
 {
 	while (line->len && *line->at == ' ') {
@@ -291,19 +294,16 @@ static void show_histogram(FILE *out, const struct histogram *h)
 	}
 }
 
-static bool durations(FILE *out, FILE *in)
+/* @h->names must be freed in any case. */
+static bool read_histogram(struct histogram *h, FILE *in)
 {
-	struct histogram h = { .nr = 0 };
-	char *head = NULL, *line = NULL;
+	char *line = NULL;
 	size_t room = 0, line_room = 0;
-	ssize_t len = getline(&head, &room, in);
-	bool ok = len > 0 && read_head(&h, (struct span){ head, strcspn(head, "\n") });
+	ssize_t len = getline(&h->names, &room, in);
+	bool ok = len > 0 && read_head(h, (struct span){ h->names, strcspn(h->names, "\n") });
 
 	while (ok && (len = getline(&line, &line_room, in)) > 0)
-		ok = read_row(&h, (struct span){ line, strcspn(line, "\n") });
-	if (ok)
-		show_histogram(out, &h);
-	free(head);
+		ok = read_row(h, (struct span){ line, strcspn(line, "\n") });
 	free(line);
 	return ok;
 }
@@ -407,56 +407,71 @@ static void processes(FILE *out, struct sample *s, const struct options *opt)
 
 /* --- the page --- */
 
-/* False if something that is there was not understood. */
-static bool take_sample(struct sample *s, const struct options *opt)
+static bool not_understood(const struct options *opt, const char *name)
+{
+	fprintf(stderr, "mlock2mon: %s/%s was not understood\n", opt->dir, name);
+	return false;
+}
+
+static bool take_counters(struct sample *s, const struct options *opt)
 {
 	FILE *in = counters_open(opt->dir, "stats");
 	bool ok;
 
 	if (!in) {
 		tool_cannot_open(opt->dir, MLOCK2MON_PROC);
-		return true;
+		return false;
 	}
 	ok = counters_read(&s->counters, in);
 	fclose(in);
-	s->up = ok;
-	in = ok ? counters_open(opt->dir, "tasks") : NULL;
+	return ok || not_understood(opt, "stats");
+}
+
+/* A user does without these, and so does an older module. */
+static bool take_processes(struct sample *s, const struct options *opt)
+{
+	FILE *in = counters_open(opt->dir, "tasks");
+	bool ok;
+
 	if (!in)
-		return ok;
+		return true;
 	s->may_see_processes = true;
 	ok = processes_read(&s->processes, in);
 	fclose(in);
-	return ok;
+	return ok || not_understood(opt, "tasks");
 }
 
-static bool write_counters(FILE *out, struct sample *s, const struct options *opt)
+static bool take_durations(struct sample *s, const struct options *opt)
 {
-	FILE *in;
-	bool ok = true;
+	FILE *in = counters_open(opt->dir, "latency");
+	bool ok;
 
+	if (!in)
+		return true;
+	s->has_durations = true;
+	ok = read_histogram(&s->durations, in);
+	fclose(in);
+	return ok || not_understood(opt, "latency");
+}
+
+static void write_counters(FILE *out, struct sample *s, const struct options *opt)
+{
 	info(out, &s->counters);
 	calls(out, &s->counters);
 	health(out, &s->counters);
-	in = counters_open(opt->dir, "latency");
-	if (in) {
-		ok = durations(out, in);
-		fclose(in);
-	}
+	if (s->has_durations)
+		show_histogram(out, &s->durations);
 	if (s->may_see_processes)
 		processes(out, s, opt);
-	return ok;
 }
 
-static bool write_sample(FILE *out, struct sample *s, const struct options *opt)
+static void write_sample(FILE *out, struct sample *s, const struct options *opt)
 {
-	bool ok = true;
-
 	single(out, "up", "gauge", "Whether the module is loaded and is understood.", s->up);
 	if (s->up)
-		ok = write_counters(out, s, opt);
+		write_counters(out, s, opt);
 	if (openmetrics)
 		fputs("# EOF\n", out);
-	return ok;
 }
 
 static bool cannot_write(const char *path)
@@ -471,17 +486,15 @@ static bool write_file(struct sample *s, const struct options *opt)
 	struct outfile file;
 	int fd = outfile_open(&file, opt->output, 0644);
 	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-	bool ok, written;
+	bool ok;
 
 	if (!out)
 		return cannot_write(opt->output);
-	ok = write_sample(out, s, opt);
-	written = !fflush(out) && !ferror(out) && (!fsync(fd) || errno == EINVAL || errno == EROFS);
-	written = outfile_close(&file, fd, written && ok) && written;
-	if (!written)
-		cannot_write(opt->output);
+	write_sample(out, s, opt);
+	ok = !fflush(out) && !ferror(out) && (!fsync(fd) || errno == EINVAL || errno == EROFS);
+	ok = (outfile_close(&file, fd, ok) && ok) || cannot_write(opt->output);
 	fclose(out);
-	return ok && written;
+	return ok;
 }
 
 /* --- options --- */
@@ -534,16 +547,19 @@ int metrics_main(const struct command *self, int argc, char **argv)
 	struct options opt = { .dir = MLOCK2MON_PROC };
 	struct sample s = { .up = false };
 	bool help = false;
-	bool ok;
+	bool ok = true;
 
 	if (!parse_options(&opt, argc, argv, &help))
 		return tool_misused(self);
 	if (help)
 		return tool_help(self);
-	ok = take_sample(&s, &opt);
-	if (!ok)
-		fprintf(stderr, "mlock2mon: what is in %s was not understood\n", opt.dir);
-	ok = (opt.output ? write_file(&s, &opt) : write_sample(stdout, &s, &opt)) && ok && s.up;
+	s.up = take_counters(&s, &opt) && take_processes(&s, &opt) && take_durations(&s, &opt);
+	if (opt.output)
+		ok = write_file(&s, &opt);
+	else
+		write_sample(stdout, &s, &opt);
+	ok = ok && s.up;
+	free(s.durations.names);
 	counters_free(&s.counters);
 	processes_free(&s.processes);
 	return tool_finish(ok ? TOOL_DONE : TOOL_FAILED);
