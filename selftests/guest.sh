@@ -175,8 +175,9 @@ start() {
 			-chardev "file,id=out,path=$out/.pipe" -device "virtserialport,chardev=out")
 	fi
 	# oops=panic and the rest: a kernel that went wrong ends there, and QEMU with it.
-	# As no_timer_check and tsc, the last: a busy host makes clocks and RCU look broken.
-	line+=" loglevel=$loglevel log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120"
+	# As no_timer_check and tsc, the last two: a busy host makes clocks, RCU and processors look
+	# broken.
+	line+=" loglevel=$loglevel log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60"
 	# secretmem is off by default on older kernels.
 	line+=" panic=-1 oops=panic panic_on_warn=1 secretmem.enable=1"
 	# As machines for real time have it.
