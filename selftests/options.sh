@@ -72,6 +72,35 @@ completed() {
 	printf '%s\n' "${COMPREPLY[@]}" | sort -u
 }
 
+# alone COMMAND OPTION: does it take no value? What comes next is an option then.
+alone() {
+	local said
+
+	said=$(cd /proc && timeout 10 "$tool" "$1" "$2" --no-such-option </dev/null 2>&1)
+	[[ $said == *"unrecognized option '--no-such-option'"* ]]
+}
+
+# check_completion COMMAND HELP: after an option comes another, unless it takes a value; none
+# comes in a command that is to be run.
+check_completion() {
+	local option after
+
+	for option in $(grep '^--' <<<"$2"); do
+		[[ $option != --help ]] || continue
+		after=$(completed "$1" "$option")
+		if alone "$1" "$option"; then
+			[[ $after == "$2" ]] || wrong "$1 $option: not all options are completed after it"
+		else
+			[[ -z $after ]] || wrong "$1 $option: options are completed as its value"
+		fi
+	done
+	[[ $1 == explain || $1 == run ]] || return 0
+	[[ -z $(completed "$1" -- ls) ]] || wrong "$1 -- ls: options are completed after it"
+	[[ $1 == run ]] || return 0
+	[[ -z $(completed run -b ls) ]] || wrong "run -b ls: options are completed after it"
+	[[ $(completed run -o x) == "$2" ]] || wrong "run -o x: not all options are completed after it"
+}
+
 # same WHAT LIST NAME LIST NAME: two lists must not differ.
 same() {
 	local line
@@ -107,6 +136,7 @@ check_command() {
 	[[ $help ]] || wrong "$command: no options in its help"
 	same "$command" "$help" help "$(manual "$command")" "the manual"
 	same "$command" "$help" help "$(completed "$command")" "the completion"
+	check_completion "$command" "$help"
 	for option in $(all_options); do
 		if grep -qFx -e "$option" <<<"$help"; then
 			accepted "$command" "$option" || wrong "$command: $option is in help and not accepted"
