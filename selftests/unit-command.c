@@ -226,9 +226,11 @@ static void a_file_that_is_not_understood_is_named(void **state)
 	      "for file in latency tasks stats; do\n"
 	      "	cp proc/$file good; echo what >proc/$file\n"
 	      "	fails mlock2mon metrics -p proc >metrics 2>err\n"
-	      "	test \"$(cat err)\" = \"mlock2mon: proc/$file was not understood\"\n"
+	      "	grep -Fx \"mlock2mon: proc/$file was not understood\" err\n"
+	      "	test $(grep -c '^mlock2mon: ' err) = 1\n"
 	      "	fails mlock2mon metrics -p proc -o written 2>err\n"
-	      "	test \"$(cat err)\" = \"mlock2mon: proc/$file was not understood\"\n"
+	      "	grep -Fx \"mlock2mon: proc/$file was not understood\" err\n"
+	      "	test $(grep -c '^mlock2mon: ' err) = 1\n"
 	      "	test \"$(grep -v '^#' metrics)\" = 'mlock2mon_up 0'\n"
 	      "	cmp metrics written\n"
 	      "	cp good proc/$file\n"
@@ -252,6 +254,22 @@ static void options_alone_are_those_of_stat(void **state)
 	      "done\n");
 }
 
+/* As two forms do. */
+static void options_without_effect_are_misuse(void **state)
+{
+	(void)state;
+	HOLDS("mlock2mon report --wall --color=always r.m2m\n"
+	      "for form in --json --raw --csv --tracee --tracee-legacy --perfetto --html; do\n"
+	      "	mlock2mon report $form r.m2m\n"
+	      "	for option in --wall --color=always --color=auto; do\n"
+	      "		mlock2mon report $form $option r.m2m || test $? = 2\n"
+	      "		fails mlock2mon report $option $form r.m2m 2>err\n"
+	      "		grep 'has no effect' err\n"
+	      "		mlock2mon events -n $option $form -d r.m2m || test $? = 2\n"
+	      "	done\n"
+	      "done\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh_recording)
 
 int main(void)
@@ -269,6 +287,7 @@ int main(void)
 		TEST(names_make_series_of_their_own),
 		TEST(a_file_that_is_not_understood_is_named),
 		TEST(options_alone_are_those_of_stat),
+		TEST(options_without_effect_are_misuse),
 	};
 
 	return cmocka_run_group_tests(tests, find_programs, remove_dir);

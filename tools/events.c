@@ -127,7 +127,7 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 		return complain(" is one argument too many", argv[optind]);
 	if (since && opt->from_end)
 		return complain("--since and --from-end exclude each other", "");
-	return true;
+	return show_options_fit(&show);
 }
 
 /* --- where to begin --- */

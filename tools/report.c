@@ -110,6 +110,8 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	opt->path = argv[optind++];
 	if (optind < argc)
 		return complain(" is one argument too many", argv[optind]);
+	if (!show_options_fit(&show))
+		return false;
 	if (show.form->binary && !opt->output && isatty(STDOUT_FILENO))
 		return complain("this form is not for a terminal: -o FILE", "");
 	return true;

@@ -151,12 +151,20 @@ static bool choose_form(struct show *show, int option)
 /* Takes an option of the form; false, and says why, if it cannot be had. */
 bool show_choose(struct show *show, int option, const char *argument)
 {
+	if (option != SHOW_COLOR && option != SHOW_WALL)
+		return choose_form(show, option);
+	show->of_text = option == SHOW_WALL ? "--wall" : "--color";
 	if (option == SHOW_COLOR)
 		return choose_colour(show, argument);
-	if (option != SHOW_WALL)
-		return choose_form(show, option);
 	show->view.wall = true;
 	return true;
+}
+
+/* To be asked when all are taken; false, and says why, if one has no effect. */
+bool show_options_fit(const struct show *show)
+{
+	return !show->of_text || show_is_text(show) ||
+	       wrong(show->of_text, "has no effect on this form of output");
 }
 
 void show_init(struct show *show, FILE *file)

@@ -42,6 +42,7 @@ struct show_form {
 struct show {
 	const struct show_form		*form;
 	int				colour;		/* enum show_colour */
+	const char			*of_text;	/* an option that was given, or NULL */
 	struct event_view		view;
 	struct tracee_world		world;
 	const struct capture_header	*header;	/* of a recording, or NULL */
@@ -57,6 +58,7 @@ struct show {
 
 void show_init(struct show *show, FILE *file);
 bool show_choose(struct show *show, int option, const char *argument);
+bool show_options_fit(const struct show *show);
 void show_begin(struct show *show);
 void show_record(struct show *show, const struct mlock2mon_record *rec);
 void show_flush(struct show *show);
