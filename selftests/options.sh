@@ -85,8 +85,8 @@ alone() {
 check_completion() {
 	local option after
 
-	for option in $(grep '^--' <<<"$2"); do
-		[[ $option != --help ]] || continue
+	for option in $2; do
+		[[ $option == --?* && $option != --help ]] || continue
 		after=$(completed "$1" "$option")
 		if alone "$1" "$option"; then
 			[[ $after == "$2" ]] || wrong "$1 $option: not all options are completed after it"

@@ -17,12 +17,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char dir[] = "/tmp/unit-command.XXXXXX";
-
 /* The command and what makes recordings are where this program is. */
 static int find_programs(void **state)
 {
-	char self[PATH_MAX] = "", path[2 * PATH_MAX];
+	char self[PATH_MAX] = "", path[2 * PATH_MAX], dir[] = "/tmp/unit-command.XXXXXX";
 	const char *before = getenv("PATH");
 
 	(void)state;
@@ -35,7 +33,7 @@ static int find_programs(void **state)
 static int remove_dir(void **state)
 {
 	(void)state;
-	return chdir("/") || system("rm -rf /tmp/unit-command.??????");
+	return system("cd / && rm -rf \"$OLDPWD\"");
 }
 
 static int fresh_recording(void **state)
@@ -45,20 +43,24 @@ static int fresh_recording(void **state)
 }
 
 /* fails COMMAND...: set -e does not look at what stands behind an exclamation mark. */
-#define HOLDS(script)								\
-	do {									\
-		if (system("exec >shown 2>said\nfails() { ! \"$@\"; }\nset -xe\n" script)) { \
-			(void)!system("sed 's/^/# /' said");			\
-			fail_msg("%s", script);					\
-		}								\
-	} while (0)
+static void holds(const char *script)
+{
+	static const char before[] = "exec >shown 2>said; fails() { ! \"$@\"; }; set -xe\n";
+	char all[4096];
+
+	assert_in_range(snprintf(all, sizeof(all), "%s%s", before, script), 1, sizeof(all) - 1);
+	if (!system(all))
+		return;
+	(void)!system("sed 's/^/# /' said");
+	fail_msg("%s", script);
+}
 
 /* --- where output goes --- */
 
 static void a_file_is_replaced_when_it_is_complete(void **state)
 {
 	(void)state;
-	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	holds("mlock2mon report --csv r.m2m >want\n"
 	      "mlock2mon report --csv -o new r.m2m; cmp new want\n"
 	      "echo old >new\n"
 	      "ln new before\n"
@@ -70,7 +72,7 @@ static void a_file_is_replaced_when_it_is_complete(void **state)
 static void a_file_that_is_replaced_keeps_its_mode(void **state)
 {
 	(void)state;
-	HOLDS("umask 022\n"
+	holds("umask 022\n"
 	      "mlock2mon report --csv -o new r.m2m\n"
 	      "test \"$(stat -c %a new)\" = 644\n"
 	      "echo old >old && chmod 600 old\n"
@@ -83,7 +85,7 @@ static void a_file_that_is_replaced_keeps_its_mode(void **state)
 static void links_are_followed(void **state)
 {
 	(void)state;
-	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	holds("mlock2mon report --csv r.m2m >want\n"
 	      "mkdir sub && echo old >sub/target\n"
 	      "ln -s sub/target link && ln -s sub/none dangling\n"
 	      "mlock2mon report --csv -o link r.m2m\n"
@@ -101,7 +103,7 @@ static void links_are_followed(void **state)
 static void what_is_no_file_is_written_as_it_is(void **state)
 {
 	(void)state;
-	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	holds("mlock2mon report --csv r.m2m >want\n"
 	      "ln -s /proc/self/fd/1 out\n"
 	      "mlock2mon report --csv -o out r.m2m | cmp - want\n"
 	      "{ echo first; mlock2mon report --csv -o out r.m2m; } >both\n"
@@ -117,7 +119,7 @@ static void what_is_no_file_is_written_as_it_is(void **state)
 static void a_recording_is_not_written_over_itself(void **state)
 {
 	(void)state;
-	HOLDS("cp r.m2m before && ln r.m2m other && ln -s r.m2m link\n"
+	holds("cp r.m2m before && ln r.m2m other && ln -s r.m2m link\n"
 	      "for out in r.m2m other link; do\n"
 	      "	fails mlock2mon report --csv -o $out r.m2m 2>err\n"
 	      "	grep -q 'is the recording itself' err\n"
@@ -132,7 +134,7 @@ static void a_recording_is_not_written_over_itself(void **state)
 static void a_hangup_leaves_nothing_behind(void **state)
 {
 	(void)state;
-	HOLDS("mkfifo pipe\n"
+	holds("mkfifo pipe\n"
 	      "mlock2mon report --csv -o out - <pipe &\n"
 	      "exec 3>pipe\n"
 	      "cat r.m2m >&3\n"
@@ -149,7 +151,7 @@ static void a_hangup_leaves_nothing_behind(void **state)
 static void closed_descriptors_stay_out_of_files(void **state)
 {
 	(void)state;
-	HOLDS("cp r.m2m before\n"
+	holds("cp r.m2m before\n"
 	      "mlock2mon report --csv r.m2m >want\n"
 	      "mlock2mon report --csv -o x.csv r.m2m >&-; cmp x.csv want\n"
 	      "mlock2mon report --csv -o x.csv r.m2m 2>&- <&-; cmp x.csv want\n"
@@ -169,7 +171,7 @@ static void closed_descriptors_stay_out_of_files(void **state)
 static void two_recordings_are_not_taken_for_one(void **state)
 {
 	(void)state;
-	HOLDS("mlock2mon report --csv r.m2m >want\n"
+	holds("mlock2mon report --csv r.m2m >want\n"
 	      "cat r.m2m r.m2m >both\n"
 	      "for file in both -; do\n"
 	      "	fails mlock2mon report --csv $file <both >got 2>err\n"
@@ -185,10 +187,11 @@ static void two_recordings_are_not_taken_for_one(void **state)
 static void a_hostile_recording_takes_no_time(void **state)
 {
 	(void)state;
-	HOLDS("head -c 512 r.m2m >bad\n"
-	      "printf 'BLK2\\1\\0\\0\\0\\0\\0\\4\\0xxxx\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0' >heads\n"
+	holds("head -c 512 r.m2m >bad\n"
+	      "printf 'BLK2\\1\\0\\0\\0\\0\\0\\4\\0xxxx' >heads\n"
+	      "head -c 16 /dev/zero >>heads\n"
 	      "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do\n"
-	      "	cat heads heads >more; mv more heads\n"
+	      "	cat heads - <heads >more; mv more heads\n"
 	      "done\n"
 	      "cat heads >>bad\n"
 	      "fails timeout 60 mlock2mon report --csv bad 2>err\n"
@@ -205,7 +208,7 @@ static void a_hostile_recording_takes_no_time(void **state)
 static void names_make_series_of_their_own(void **state)
 {
 	(void)state;
-	HOLDS(STATS TASKS
+	holds(STATS TASKS
 	      "printf '%s\\n' '7 7 0 a\\x0ab 1 4 4 0 1 0 1 1 1 1.000000000 1.000000000 0' "
 	      "'8 8 0 a\\\\x0ab 1 8 8 0 1 0 1 1 1 1.000000000 1.000000000 0' >>proc/tasks\n"
 	      "mlock2mon metrics -p proc -c 9 >metrics\n"
@@ -219,7 +222,7 @@ static void names_make_series_of_their_own(void **state)
 static void a_file_that_is_not_understood_is_named(void **state)
 {
 	(void)state;
-	HOLDS(STATS TASKS
+	holds(STATS TASKS
 	      "printf 'from_ns mlock\\n0 3\\n1024 2\\n' >proc/latency\n"
 	      "mlock2mon metrics -p proc >metrics\n"
 	      "grep -q '_count{call=.mlock.} 5$' metrics\n"
@@ -242,7 +245,7 @@ static void a_file_that_is_not_understood_is_named(void **state)
 static void options_alone_are_those_of_stat(void **state)
 {
 	(void)state;
-	HOLDS(STATS TASKS
+	holds(STATS TASKS
 	      "for options in '-a' '--all' '--json' '-j' '--by user'; do\n"
 	      "	mlock2mon stat $options -p proc >want\n"
 	      "	mlock2mon $options -p proc | cmp - want\n"
@@ -258,7 +261,7 @@ static void options_alone_are_those_of_stat(void **state)
 static void options_without_effect_are_misuse(void **state)
 {
 	(void)state;
-	HOLDS("mlock2mon report --wall --color=always r.m2m\n"
+	holds("mlock2mon report --wall --color=always r.m2m\n"
 	      "for form in --json --raw --csv --tracee --tracee-legacy --perfetto --html; do\n"
 	      "	mlock2mon report $form r.m2m\n"
 	      "	for option in --wall --color=always --color=auto; do\n"

@@ -270,10 +270,10 @@ static void a_name_is_no_formula_and_no_row(void **state)
 	expect_csv_comm("a\nb", "a\\x0ab");
 	expect_csv_comm("a\\b", "a\\\\b");
 	expect_csv_comm("=1+1", "\\x3d1+1");
-	expect_csv_comm("\xef\xbc\x9d" "1\xef\xbc\x8b" "1", "\\xef\\xbc\\x9d1\xef\xbc\x8b" "1");
-	expect_csv_comm("\xef\xbc\x8b" "1", "\\xef\\xbc\\x8b1");
-	expect_csv_comm("\xef\xbc\x8d" "1", "\\xef\\xbc\\x8d1");
-	expect_csv_comm("\xef\xbc\xa0" "1", "\\xef\\xbc\\xa01");
+	expect_csv_comm("\xef\xbc\x9dx\xef\xbc\x9dx", "\\xef\\xbc\\x9dx\xef\xbc\x9dx");
+	expect_csv_comm("\xef\xbc\x8bx", "\\xef\\xbc\\x8bx");
+	expect_csv_comm("\xef\xbc\x8dx", "\\xef\\xbc\\x8dx");
+	expect_csv_comm("\xef\xbc\xa0x", "\\xef\\xbc\\xa0x");
 	expect_csv_comm("+1", "\\x2b1");
 	expect_csv_comm("-1", "\\x2d1");
 	expect_csv_comm("@a", "\\x40a");
