@@ -30,6 +30,11 @@ skip() {
 	echo "ok $((++tap_number)) - $1 # SKIP $2"
 }
 
+# Kernels for debugging add code to every function: sizes and times say nothing there.
+is_debug() {
+	grep -qE ' (kasan_report|__gcov_init|lock_acquire)$' /proc/kallsyms
+}
+
 # on_amd64: where there is int 0x80, and where probes rest on ftrace.
 on_amd64() {
 	[[ $(uname -m) == x86_64 ]]

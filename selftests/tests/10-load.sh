@@ -7,11 +7,6 @@
 # shellcheck source=selftests/promises.sh
 . "$SRC/selftests/promises.sh"
 
-# Kernels for debugging add code to every function: sizes and times say nothing there.
-is_debug() {
-	grep -qE ' (kasan_report|__gcov_init|lock_acquire)$' /proc/kallsyms
-}
-
 parameters() {
 	(cd /sys/module/mlock2mon/parameters && grep -H . -- * | sort | paste -sd " ")
 }
