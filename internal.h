@@ -301,7 +301,7 @@ struct mlmon_pending {
 	/* ---- of related calls only */
 	bool			asks;		/* is to lock memory */
 	bool			untracked;	/* counted as that, if it has no account */
-	u64			unread;		/* where the arguments are, which are not known yet */
+	u64			unread;		/* arguments not read yet are here, or 0 */
 	u64			old_len;	/* of mremap */
 	u64			new_addr;	/* likewise */
 };

@@ -90,7 +90,7 @@ blocked never >/dev/null &
 for ((i = 0; i < 3; i++)); do
 	load "$wrappers"
 	wait_until calls_seen mlock
-	echo "$(stat_of mlock.why.blocked)"
+	stat_of mlock.why.blocked
 	unload
 done >"$work/loads"
 kill $!
