@@ -369,11 +369,14 @@ static const struct command *find_command(const char *name)
  */
 static bool fill_standard(void)
 {
+	static int taken[STDERR_FILENO + 1];	/* they stay open */
 	int fd;
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		taken[fd] = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+		if (taken[fd] != fd)
 			return false;
 	}
 	return true;
