@@ -94,12 +94,12 @@ static bool fetch_old_mmap(struct mlmon_pending *pending, const u64 *arg)
 	return true;
 }
 
-/* Whatever they were, the call is worth a record if they still cannot be read. */
-static void fetch_late(struct mlmon_pending *pending)
+/* If they still cannot be read, the call is worth a record, unless it could not read them. */
+static void fetch_late(struct mlmon_pending *pending, s64 ret)
 {
 	u64 wide[4];
 
-	pending->asks = true;
+	pending->asks = ret != -EFAULT;
 	if (read_arguments(pending->unread, wide))
 		fetch_mmap(pending, wide);
 }
@@ -232,10 +232,11 @@ static s64 result(const struct mlmon_pending *pending, unsigned long ret)
 static int see_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct mlmon_pending *pending = (struct mlmon_pending *)ri->data;
+	s64 ret = result(pending, regs_return_value(regs));
 
 	if (unlikely(pending->unread))
-		fetch_late(pending);
-	mlmon_call_leave(pending, result(pending, regs_return_value(regs)));
+		fetch_late(pending, ret);
+	mlmon_call_leave(pending, ret);
 	return 0;
 }
 NOKPROBE_SYMBOL(see_return);

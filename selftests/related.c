@@ -756,6 +756,8 @@ static void old_mmap_late(void)
 	see(&call_old_mmap, ARGS((uintptr_t)page),
 	    TOLD("mmap", at, 4 * PG, map_flags(ANON | MAP_LOCKED)), WANT(.delta_kb = 16));
 	see_munmap(at, 4 * PG, WANT(.delta_kb = -16));
+	see(&call_old_mmap, ARGS(1), TOLD("mmap", 0, 0, "0"),
+	    WANT(.error = EFAULT, .no_record = true));
 }
 
 static void ipc_number(void)
