@@ -711,7 +711,7 @@ static char *for_unit(const char *unit)
 
 static void names_are_no_options(void **state)
 {
-	struct patient p = { .command = (char *[]){ "-x", "-y", NULL } };
+	char *const command[] = { "-x", "-y", NULL };
 	char *text = for_unit("-Hevil@example.com.service");
 	FILE *out;
 	size_t len;
@@ -721,7 +721,7 @@ static void names_are_no_options(void **state)
 	assert_true(says(text, "systemctl restart -- -Hevil@example.com.service"));
 	free(text);
 	out = open_memstream(&text, &len);
-	remedy_no_limit(out, p.command);
+	remedy_no_limit(out, command);
 	fclose(out);
 	assert_true(says(text, "prlimit --memlock=unlimited:unlimited -- -x -y"));
 	free(text);
