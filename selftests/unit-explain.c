@@ -695,6 +695,37 @@ static void containers(void **state)
 	stories_free(&all);
 }
 
+/* A set-user-ID program runs as another user than the manager whose unit it is in. */
+static void the_manager_of_another_user(void **state)
+{
+	static const struct {
+		const char	*cgroup, *words;
+	} cases[] = {
+		{ "/user.slice/user-1000.slice/user@1000.service/x.service",
+		  "systemctl restart user@1000.service" },
+		{ "/user.slice/user-1000.slice/user@name.service/x.service",
+		  "systemctl restart user@33.service" },
+		{ "/user.slice/user-1000.slice/user@99999999999.service/x.service",
+		  "systemctl restart user@33.service" },
+	};
+	struct facts facts = { .cap_bounding = ~0ULL };
+	struct stories all = { 0 };
+	size_t i;
+
+	(void)state;
+	over_limit(&all, MLOCK2MON_MLOCK, 0x100000, 128, 0, 64);
+	all.story[0].last.uid = 33;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *text;
+
+		place_of(&facts.place, cases[i].cgroup);
+		text = explained(&all.story[0], &facts, 64 * 1024);
+		assert_true(says(text, cases[i].words));
+		free(text);
+	}
+	stories_free(&all);
+}
+
 /* The way for a unit of that name. */
 static char *for_unit(const char *unit)
 {
@@ -806,6 +837,7 @@ int main(void)
 		cmocka_unit_test(words_are_shown),
 		cmocka_unit_test(containers),
 		cmocka_unit_test(names_are_no_options),
+		cmocka_unit_test(the_manager_of_another_user),
 		cmocka_unit_test(templates),
 		cmocka_unit_test(users),
 		cmocka_unit_test(interpreters),

@@ -160,12 +160,22 @@ static void service_part(struct place *place, struct span part, bool of_user)
 			  (struct span){ part.at + head, part.len - head - tail });
 }
 
+/* @instance: of user@.service, with what follows it. */
+static void set_manager(struct place *place, const char *instance)
+{
+	size_t len = strspn(instance, "0123456789");
+
+	if (instance[len] == '.' && len < sizeof(place->manager))
+		snprintf(place->manager, sizeof(place->manager), "%.*s", (int)len, instance);
+}
+
 /* True if what is below it is not of this systemd: a unit has nothing but slices above. */
 static bool unit_part(struct place *place, struct span part, bool *of_user)
 {
 	if (!*of_user && begins(part, "user@") && ends(part, ".service")) {
 		*of_user = true;
 		set_place(place, PLACE_USER_UNIT, span_of(""));
+		set_manager(place, part.at + strlen("user@"));
 		return false;
 	}
 	if (ends(part, ".service"))

@@ -119,13 +119,19 @@ static void by_service(FILE *out, const struct facts *facts, const struct spelli
 	last_argument(out, template ? pattern : facts->place.name);
 }
 
-static void by_user_manager(FILE *out, uint64_t uid, const struct spelling *s)
+/* A program in it may be another user's, as one with the set-user-ID bit is. */
+static void by_user_manager(FILE *out, const struct patient *p, const struct spelling *s)
 {
+	const char *manager = p->facts->place.manager;
+	char uid[24];
+
+	snprintf(uid, sizeof(uid), "%" PRIu64, p->uid);
+
 	heading(out, "All services and desktop programs of users (systemd; the last line ends "
 		"those "
 		"of this one)");
 	limit_drop_in(out, "user@.service", s);
-	command(out, "systemctl restart user@%" PRIu64 ".service", uid);
+	command(out, "systemctl restart user@%s.service", *manager ? manager : uid);
 }
 
 /* A name that echo and limits.conf take for nothing else, and that a path can have in it. */
@@ -322,7 +328,7 @@ void remedy_limit(FILE *out, const struct patient *p, struct need need)
 		by_service(out, p->facts, &s);
 		break;
 	case PLACE_USER_UNIT:
-		by_user_manager(out, p->uid, &s);
+		by_user_manager(out, p, &s);
 		break;
 	case PLACE_DOCKER:
 		by_engine(out, "docker", &s);
