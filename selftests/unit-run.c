@@ -11,14 +11,17 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
+#include "../tools/outfile.c"
 #include "../tools/record.c"
 #include "../tools/text.c"
 #include "../tools/watch.c"
 #include "../tools/run.c"
 
 static bool breaks;	/* the device, at the first record */
+static bool missing;	/* the device */
 static int opened;
 
 /* --- the device --- */
@@ -28,6 +31,10 @@ struct mlock2mon *mlock2mon_open(const char *path, unsigned int flags)
 	(void)path;
 	(void)flags;
 	opened++;
+	if (missing) {
+		errno = ENOENT;
+		return NULL;
+	}
 	return (struct mlock2mon *)&opened;
 }
 
@@ -222,6 +229,7 @@ static int begin(void **state)
 {
 	(void)state;
 	breaks = false;
+	missing = false;
 	return system("rm -rf " DIR " && mkdir " DIR);
 }
 
@@ -271,6 +279,38 @@ static void the_error_of_the_device_is_told(void **state)
 	assert_true(is_said("cannot read the device to the end: Value too large"));
 }
 
+/* A link and what it leads to stay, and so does the file until there is a new one. */
+static void a_file_is_replaced_when_it_is_complete(void **state)
+{
+	char text[4096];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(system("cd " DIR " && echo before >file && chmod 640 file && ln -s file link"), 0);
+	assert_int_equal(run_it(DIR "/link", "cat " DIR "/file >&2"), 0);
+	assert_string_equal(said, "before\n");
+	read_file(DIR "/file", text, sizeof(text));
+	assert_non_null(strstr(text, "mlock2mon: sh took"));
+	assert_int_equal(stat(DIR "/file", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(lstat(DIR "/link", &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
+static void a_run_that_cannot_begin_takes_nothing(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	missing = true;
+	assert_int_equal(system("echo before >" DIR "/file"), 0);
+	assert_int_equal(run_it(DIR "/file", "touch " DIR "/ran"), TOOL_FAILED);
+	assert_int_not_equal(access(DIR "/ran", F_OK), 0);
+	read_file(DIR "/file", text, sizeof(text));
+	assert_string_equal(text, "before\n");
+	assert_int_equal(system("[ \"$(ls " DIR ")\" = \"$(printf 'file\nsaid')\" ]"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +318,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_is_told_before, begin, end),
 		cmocka_unit_test_setup_teardown(a_full_disk_does_not_take_the_account, begin, end),
 		cmocka_unit_test_setup_teardown(the_error_of_the_device_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(a_file_is_replaced_when_it_is_complete, begin, end),
+		cmocka_unit_test_setup_teardown(a_run_that_cannot_begin_takes_nothing, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

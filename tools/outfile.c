@@ -63,6 +63,15 @@ static int open_beside(struct outfile *file, const char *path)
 	return fd;
 }
 
+/* What any program's files have. */
+mode_t outfile_usual_mode(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
 /*
  * A descriptor to write to, or -1 and errno. @mode: of a file that is new; one that is
  * replaced keeps its own.

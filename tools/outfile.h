@@ -16,6 +16,7 @@ struct outfile {
 	bool	made;		/* @path was not there, and is empty until it is complete */
 };
 
+mode_t outfile_usual_mode(void);
 int outfile_open(struct outfile *file, const char *path, mode_t mode);
 bool outfile_close(struct outfile *file, int fd, bool complete);
 

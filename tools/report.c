@@ -143,14 +143,6 @@ static bool open_recording(const struct options *opt)
 	return true;
 }
 
-static mode_t usual_mode(void)
-{
-	mode_t mask = umask(0);
-
-	umask(mask);
-	return 0666 & ~mask;
-}
-
 /* What is read is neither replaced nor written to. */
 static bool is_recording(const struct options *opt)
 {
@@ -172,7 +164,7 @@ static bool open_output(const struct options *opt)
 				opt->output ? opt->output : "standard output");
 	if (!opt->output)
 		return true;
-	fd = outfile_open(&outfile, opt->output, usual_mode());
+	fd = outfile_open(&outfile, opt->output, outfile_usual_mode());
 	if (fd < 0)
 		return complain_errno("write", opt->output);
 	if (dup2(fd, STDOUT_FILENO) < 0)

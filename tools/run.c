@@ -9,6 +9,7 @@
 
 #include "explain.h"
 #include "libmlock2mon.h"
+#include "outfile.h"
 #include "text.h"
 #include "tool.h"
 #include "watch.h"
@@ -18,6 +19,11 @@ struct options {
 	const char	*output;	/* NULL: standard error */
 	bool		brief;
 	char		**command;
+};
+
+struct target {
+	struct outfile	file;
+	FILE		*stream;
 };
 
 /* --- the account --- */
@@ -122,12 +128,29 @@ static int cannot_write(const char *what, int error)
 	return TOOL_FAILED;
 }
 
-/* Closes the @file; what it does not take goes to standard error. */
-static int write_file(FILE *file, const char *name, const char *text, size_t len)
+static bool open_target(struct target *to, const char *path)
 {
-	int error = write_text(file, text, len);
+	int fd = outfile_open(&to->file, path, outfile_usual_mode());
 
-	if (fclose(file) && !error)
+	to->stream = fd < 0 ? NULL : fdopen(fd, "w");
+	return to->stream;
+}
+
+/* What was there before stays as it was. */
+static void drop(struct target *to)
+{
+	outfile_close(&to->file, fileno(to->stream), false);
+	fclose(to->stream);
+}
+
+/* Closes the @file; what it does not take goes to standard error. */
+static int write_file(struct target *file, const char *name, const char *text, size_t len)
+{
+	int error = write_text(file->stream, text, len);
+
+	if (!outfile_close(&file->file, fileno(file->stream), !error) && !error)
+		error = errno;
+	if (fclose(file->stream) && !error)
 		error = errno;
 	if (!error)
 		return TOOL_DONE;
@@ -136,8 +159,8 @@ static int write_file(FILE *file, const char *name, const char *text, size_t len
 	return TOOL_FAILED;
 }
 
-/* To the @file, or if there is none, to standard error. */
-static int write_account(const struct watch *w, const struct options *opt, FILE *file)
+/* To the @file that -o names, or else to standard error. */
+static int write_account(const struct watch *w, const struct options *opt, struct target *file)
 {
 	int status, error;
 	char *text;
@@ -149,7 +172,9 @@ static int write_account(const struct watch *w, const struct options *opt, FILE 
 	account(out, w, opt->brief);
 	if (fclose(out)) {
 		status = cannot_write("the account", errno);
-	} else if (file) {
+		if (opt->output)
+			drop(file);
+	} else if (opt->output) {
 		status = write_file(file, opt->output, text, len);
 	} else {
 		error = write_text(stderr, text, len);
@@ -197,15 +222,15 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 	return false;
 }
 
-static int run_command(const struct options *opt, FILE *file)
+static int run_command(const struct options *opt, struct target *file)
 {
 	struct watch w;
 	int status = watch_command(&w, opt->path, opt->command);
 
 	if (!status)
 		status = write_account(&w, opt, file) ? TOOL_FAILED : watch_exit_status(&w);
-	else if (file)
-		fclose(file);
+	else if (opt->output)
+		drop(file);
 	watch_free(&w);
 	return status;
 }
@@ -213,7 +238,7 @@ static int run_command(const struct options *opt, FILE *file)
 int run_main(const struct command *self, int argc, char **argv)
 {
 	struct options opt = { .path = MLOCK2MON_DEVICE };
-	FILE *file = NULL;
+	struct target file;
 	bool help = false;
 
 	if (!parse_options(&opt, argc, argv, &help))
@@ -221,9 +246,7 @@ int run_main(const struct command *self, int argc, char **argv)
 	if (help)
 		return tool_help(self);
 	/* Before the command: it may take long, and would have to be run again. */
-	if (opt.output)
-		file = fopen(opt.output, "we");
-	if (opt.output && !file)
+	if (opt.output && !open_target(&file, opt.output))
 		return cannot_write(opt.output, errno);
-	return run_command(&opt, file);
+	return run_command(&opt, &file);
 }
