@@ -7,17 +7,31 @@ set -euo pipefail
 usage() {
 	cat <<-END
 	Usage: make support
-	Replaces the table below "Where it runs" in README by that of build/check-all.md, which
-	make check-all left. Refuses if a kernel of it failed or was not run.
+	Puts what build/check-all.md has, which make check-all left, into the table below "Where
+	it runs" in README: rows of the kernels that were run then are new, others stay as they
+	are. Refuses if a kernel failed or was not run.
 	END
 }
 
-# rows: of the kernels in the table, as README has them.
+# rows: the table of README, with the kernels in the order of selftests/kernels.
 rows() {
-	awk -F ' *[|] *' '
-		NR == 1 { printf "    %-14s %-26s %6s %7s\n", "kernel", "release", "tests", "skipped" }
+	kernel_names '.*' | awk -F ' *[|] *' '
+		FILENAME == "-" { name[++nr] = $0; next }
+		FILENAME ~ /README$/ {
+			inside = inside ? /^    / : /^    kernel /
+			split($0, word, " ")
+			if (inside)
+				row[word[1]] = $0
+			next
+		}
 		!/^\|/ { exit }
-		NR > 2 { printf "    %-14s %-26s %6d %7d\n", $2, $3, $4, $6 }' "$tree/build/check-all.md"
+		FNR > 2 { row[$2] = sprintf("    %-14s %-26s %6d %7d", $2, $3, $4, $6) }
+		END {
+			print row["kernel"]
+			for (i = 1; i <= nr; i++)
+				if (name[i] in row)
+					print row[name[i]]
+		}' - "$tree/README" "$tree/build/check-all.md"
 }
 
 # good: every kernel was run, and nothing failed.
