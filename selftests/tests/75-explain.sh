@@ -102,6 +102,14 @@ shortly() {
 }
 uncapable=(setpriv "--bounding-set=-ipc_lock,-sys_resource")
 
+# settle_logins: in a root that was only unpacked they are not set up yet.
+settle_logins() {
+	[[ -e /etc/shadow ]] || pwconv || bail "no shadow passwords"
+	[[ -e /etc/pam.d/common-auth ]] ||
+		DEBIAN_FRONTEND=noninteractive pam-auth-update --package --force >"$work/pam" 2>&1 ||
+		bail "$(<"$work/pam")"
+}
+
 plan 39
 load related=1
 
@@ -109,6 +117,7 @@ explain
 tells "nothing failed yet: says so" "No call has failed"
 
 # gpg, of a login.
+settle_logins
 echo 'user - memlock 16' >/etc/security/limits.d/10-low.conf
 explain -- su user -c 'gpg --list-keys'
 tells "gpg under a login's limit: what was wanted, what there was" \
