@@ -5,6 +5,7 @@
  * Tracee's, and so are the ids of tasks, so that its events and ours can be joined.
  */
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "murmur.h"
@@ -25,14 +26,15 @@ enum argument {
 
 static const struct call {
 	const char	*name;
-	int		id;		/* of the system call, on x86-64 */
+	int		id;		/* everywhere the same */
+	int		legacy_id;	/* the number of the system call, which architectures differ in */
 	unsigned int	arguments;
 } calls[] = {
-	[MLOCK2MON_MLOCK2]	= { "mlock2", 325, ADDR | LEN | FLAGS },
-	[MLOCK2MON_MLOCK]	= { "mlock", 149, ADDR | LEN },
-	[MLOCK2MON_MUNLOCK]	= { "munlock", 150, ADDR | LEN },
-	[MLOCK2MON_MLOCKALL]	= { "mlockall", 151, FLAGS },
-	[MLOCK2MON_MUNLOCKALL]	= { "munlockall", 152, 0 },
+	[MLOCK2MON_MLOCK2]	= { "mlock2", 326, SYS_mlock2, ADDR | LEN | FLAGS },
+	[MLOCK2MON_MLOCK]	= { "mlock", 150, SYS_mlock, ADDR | LEN },
+	[MLOCK2MON_MUNLOCK]	= { "munlock", 151, SYS_munlock, ADDR | LEN },
+	[MLOCK2MON_MLOCKALL]	= { "mlockall", 152, SYS_mlockall, FLAGS },
+	[MLOCK2MON_MUNLOCKALL]	= { "munlockall", 153, SYS_munlockall, 0 },
 };
 
 /* Whether Tracee has such an event: the family, of which the call reached the kernel. */
@@ -224,8 +226,7 @@ char *tracee_json(char *to, const struct mlock2mon_record *rec, const struct ori
 	const char *container = container_of_origin(origin);
 
 	to = put_time(put_text(to, "{\"timestamp\":"), world->boot_ns + rec->ts_ns);
-	/* The numbers of the protobuf begin with one. */
-	to = key_u64(to, ",\"id\":", calls[rec->call].id + 1);
+	to = key_u64(to, ",\"id\":", calls[rec->call].id);
 	to = put_text(put_text(to, ",\"name\":\""), calls[rec->call].name);
 	to = put_text(to, "\",\"policies\":{\"matched\":[\"\"]},\"workload\":{\"process\":");
 	to = put_process(to, rec, origin, world->boot_ns);
@@ -276,7 +277,7 @@ static char *put_event(char *to, const struct mlock2mon_record *rec, bool in_con
 {
 	const struct call *call = &calls[rec->call];
 
-	to = key_u64(to, ",\"kubernetes\":{},\"eventId\":\"", call->id);
+	to = key_u64(to, ",\"kubernetes\":{},\"eventId\":\"", call->legacy_id);
 	to = put_text(put_text(to, "\",\"eventName\":\""), call->name);
 	to = key_u64(to, "\",\"matchedPolicies\":[\"\"],\"argsNum\":",
 		     __builtin_popcount(call->arguments));

@@ -69,7 +69,7 @@ on_terminal() {
 	TERM=xterm script -qec "$1" /dev/null </dev/null
 }
 
-plan 23
+plan 24
 
 load collapse=0
 provoke lock_unlock onfault bad_flags limit_exceeded hole_middle >/dev/null 2>"$work/err" ||
@@ -98,6 +98,12 @@ tool events -n --tracee-legacy
 check "events --tracee-legacy succeeds" said 0 "not shown"
 is "$(jsonlines <"$work/out" 2>&1)" "$(calls | wc -l)" "it has an object for each call"
 is "$(field returnValue)" "$(calls | sed 's/.* ret=\([-0-9]*\) .*/\1/')" "results are those of the lines"
+case $(uname -m) in
+aarch64) numbers=$'mlock2 284\nmlock 228\nmlockall 230\nmunlock 229\nmunlockall 231' ;;
+*) numbers=$'mlock2 325\nmlock 149\nmlockall 151\nmunlock 150\nmunlockall 152' ;;
+esac
+is "$(paste -d ' ' <(field eventName) <(field eventId) | sort -u)" "$(sort <<<"$numbers")" \
+	"ids are the numbers of the system calls here"
 is "$(field hostName | sort -u) $(field timestamp | cut -c 1-8 | sort -u | wc -l)" "guest 1" \
 	"it tells the host, and the time since 1970"
 unload
