@@ -286,7 +286,8 @@ static void a_file_is_replaced_when_it_is_complete(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(system("cd " DIR " && echo before >file && chmod 640 file && ln -s file link"), 0);
+	assert_int_equal(system("cd " DIR " && echo before >file && chmod 640 file &&"
+				"ln -s file link"), 0);
 	assert_int_equal(run_it(DIR "/link", "cat " DIR "/file >&2"), 0);
 	assert_string_equal(said, "before\n");
 	read_file(DIR "/file", text, sizeof(text));

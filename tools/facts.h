@@ -37,7 +37,7 @@ enum place_kind {
 struct place {
 	enum place_kind	kind;
 	char		name[256];	/* of the unit or the container; else empty */
-	char		manager[11];	/* PLACE_USER_UNIT: the uid that user@.service is of; or empty */
+	char		manager[11];	/* PLACE_USER_UNIT: uid of that systemd; or empty */
 };
 
 struct facts {

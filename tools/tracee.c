@@ -27,7 +27,7 @@ enum argument {
 static const struct call {
 	const char	*name;
 	int		id;		/* everywhere the same */
-	int		legacy_id;	/* the number of the system call, which architectures differ in */
+	int		legacy_id;	/* the number of the system call here */
 	unsigned int	arguments;
 } calls[] = {
 	[MLOCK2MON_MLOCK2]	= { "mlock2", 326, SYS_mlock2, ADDR | LEN | FLAGS },
