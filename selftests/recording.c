@@ -3,10 +3,11 @@
  * recording: writes a recording to stdout, as mlock2mon record would, of a day in the
  * life of a machine that is made up, but always the same.
  *
- *	recording RECORDS [lost | hostile SEED]
+ *	recording RECORDS [lost | blocked | hostile SEED]
  *
  * Twelve programs, some with names that are none, lock and unlock; each fails in a way
- * of its own. With lost, every thousandth record is a loss. With hostile, header and
+ * of its own. With lost, every thousandth record is a loss. With blocked, the failures are
+ * of calls that never reached the kernel function. With hostile, header and
  * checksums are right and all else is what chance makes it: nobody but the writer of the
  * file has seen to it that a name ends, or that a number is one that there is.
  */
@@ -142,6 +143,16 @@ static void add_call(struct program *p)
 	add(&rec);
 }
 
+static void block_failures(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(programs); i++) {
+		programs[i].why = MLOCK2MON_WHY_BLOCKED;
+		programs[i].error = EPERM;
+	}
+}
+
 static void write_records(uint64_t records, bool lost)
 {
 	uint64_t i;
@@ -250,7 +261,7 @@ int main(int argc, char **argv)
 	struct capture_end end;
 
 	if (argc < 2 || atoll(argv[1]) < 1) {
-		fprintf(stderr, "Usage: recording RECORDS [lost | hostile SEED]\n");
+		fprintf(stderr, "Usage: recording RECORDS [lost | blocked | hostile SEED]\n");
 		return 2;
 	}
 	memset(origin.container, 'c', 64);
@@ -262,7 +273,9 @@ int main(int argc, char **argv)
 	}
 	if (!capture_begin(&writer, &header) || !capture_add_origin(&writer, &origin))
 		return 1;
-	write_records(atoll(argv[1]), argc > 2);
+	if (argc > 2 && !strcmp(argv[2], "blocked"))
+		block_failures();
+	write_records(atoll(argv[1]), argc > 2 && !strcmp(argv[2], "lost"));
 	end = writer.sum;
 	return !capture_end(&writer, &end);
 }

@@ -116,6 +116,28 @@ static void what_is_no_file_is_written_as_it_is(void **state)
 	      "mlock2mon metrics -p /none -o null || test -c null -a -L null\n");
 }
 
+/* What was lost might have been left out. */
+static void a_loss_is_not_chosen(void **state)
+{
+	(void)state;
+	holds("recording 1500 lost >l.m2m\n"
+	      "mlock2mon report --json l.m2m >all; grep -q '\"lost\":1,' all\n"
+	      "fails grep unfiltered all\n"
+	      "mlock2mon report --json --failed l.m2m | grep -q '\"lost\":1,.*\"unfiltered\":true'\n");
+}
+
+/* Its error is in the program's memory, which nobody has looked at. */
+static void a_blocked_call_has_no_error(void **state)
+{
+	(void)state;
+	holds("recording 2000 blocked >b.m2m\n"
+	      "mlock2mon report --perfetto -o b.pftrace b.m2m\n"
+	      "grep -aq 'mlock (blocked)' b.pftrace\n"
+	      "fails grep -a EPERM b.pftrace\n"
+	      "recording 2000 >c.m2m; mlock2mon report --perfetto -o c.pftrace c.m2m\n"
+	      "grep -aqE 'ENOMEM \\(limit\\)|EPERM \\(perm\\)' c.pftrace\n");
+}
+
 static void a_recording_is_not_written_over_itself(void **state)
 {
 	(void)state;
@@ -282,6 +304,8 @@ int main(void)
 		TEST(a_file_that_is_replaced_keeps_its_mode),
 		TEST(links_are_followed),
 		TEST(what_is_no_file_is_written_as_it_is),
+		TEST(a_loss_is_not_chosen),
+		TEST(a_blocked_call_has_no_error),
 		TEST(a_recording_is_not_written_over_itself),
 		TEST(a_hangup_leaves_nothing_behind),
 		TEST(closed_descriptors_stay_out_of_files),

@@ -339,6 +339,82 @@ static void memory_has_an_end(void **state)
 	stories_free(&all);
 }
 
+/* Among many that came later, and were not heard of again. */
+static void who_is_heard_of_is_not_forgotten(void **state)
+{
+	struct mlock2mon_record rec = call_of(MLOCK2MON_MLOCK, 0, 4096);
+	struct stories all = { 0 };
+	uint32_t pid;
+
+	(void)state;
+	for (pid = 2; pid <= 3 * STORY_MOST; pid++) {
+		rec.pid = 1;
+		assert_int_equal(stories_add(&all, &rec)->calls, pid - 1);
+		rec.pid = pid;
+		stories_add(&all, &rec);
+	}
+	stories_free(&all);
+}
+
+/* A daemon that has been there for long, and fails now. */
+static void who_failed_last_is_told_last(void **state)
+{
+	struct mlock2mon_record rec = call_of(MLOCK2MON_MLOCK, 0, 4096);
+	struct stories all = { 0 };
+	const struct story **list;
+	size_t nr;
+
+	(void)state;
+	for (rec.pid = 1; rec.pid <= 4; rec.pid++)
+		stories_add(&all, &rec);
+	rec.ret = -EINVAL;
+	rec.why = MLOCK2MON_WHY_FLAGS;
+	for (rec.pid = 3; rec.pid; rec.pid--)
+		stories_add(&all, &rec);
+	rec.ret = 0;
+	rec.why = MLOCK2MON_WHY_NONE;
+	rec.pid = 2;
+	stories_add(&all, &rec);
+	list = stories_told(&all, false, &nr);
+	assert_int_equal(nr, 3);
+	assert_int_equal(list[0]->pid, 3);
+	assert_int_equal(list[1]->pid, 2);
+	assert_int_equal(list[2]->pid, 1);
+	free(list);
+	list = stories_told(&all, true, &nr);
+	assert_int_equal(nr, 4);
+	assert_int_equal(list[0]->pid, 4);
+	free(list);
+	stories_free(&all);
+}
+
+/* No limit mends that, so none is advised. */
+static void segments_of_others(void **state)
+{
+	struct facts facts = { .cap_bounding = ~0ULL, .exe = "/bin/thing" };
+	struct mlock2mon_record rec = call_of(MLOCK2MON_SHMCTL, 7, 0);
+	struct stories all = { 0 };
+	char *text;
+
+	(void)state;
+	rec.ret = -EPERM;
+	rec.why = MLOCK2MON_WHY_PERM;
+	stories_add(&all, &rec);
+	text = explained(&all.story[0], &facts, 64 * 1024);
+	assert_true(says(text, "the segment is another user's"));
+	assert_null(strstr(text, "is 0"));
+	assert_false(story_short(&all.story[0]));
+	free(text);
+	stories_free(&all);
+	rec.limit = 0;
+	stories_add(&all, &rec);
+	text = explained(&all.story[0], &facts, 64 * 1024);
+	assert_true(says(text, "RLIMIT_MEMLOCK of the process is 0"));
+	assert_true(story_short(&all.story[0]));
+	free(text);
+	stories_free(&all);
+}
+
 /* Lengths are what a program says. */
 static void needs_do_not_wrap(void **state)
 {
@@ -824,6 +900,9 @@ int main(void)
 		cmocka_unit_test(needs_of_all),
 		cmocka_unit_test(pids_come_again),
 		cmocka_unit_test(memory_has_an_end),
+		cmocka_unit_test(who_is_heard_of_is_not_forgotten),
+		cmocka_unit_test(who_failed_last_is_told_last),
+		cmocka_unit_test(segments_of_others),
 		cmocka_unit_test(needs_do_not_wrap),
 		cmocka_unit_test(tells_the_budget),
 		cmocka_unit_test(tells_of_capabilities),

@@ -294,10 +294,13 @@ static const struct reason *reason_find(struct span token)
 	return NULL;
 }
 
-const char *why_words(struct span token)
+/* What a reason means, of that call; NULL if it is not known. */
+const char *why_words(struct span call, struct span token)
 {
 	const struct reason *r = reason_find(token);
 
+	if (span_is(call, "shmctl") && span_is(token, "perm"))
+		return "RLIMIT_MEMLOCK is 0, or the segment another user's, and no CAP_IPC_LOCK";
 	return r ? r->words : NULL;
 }
 
@@ -311,7 +314,10 @@ static void reason_text(FILE *out, const struct record *rec, struct span token)
 		plain_string(out, token);
 		return;
 	}
-	fputs(r->words, out);
+	if (has(rec, "call", "shmctl") && r->details == perm_details && !has(rec, "limit_kb", "0"))
+		fputs("another user's segment and no CAP_IPC_LOCK", out);
+	else
+		fputs(r->words, out);
 	if (r->details)
 		r->details(out, rec);
 }

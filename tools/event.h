@@ -17,7 +17,7 @@ struct event_view {
 };
 
 /* The reason behind a token of why=, in words; NULL for an unknown token. */
-const char *why_words(struct span token);
+const char *why_words(struct span call, struct span token);
 
 void event_json(FILE *out, const struct record *rec);
 void event_json_unknown(FILE *out, struct span line);

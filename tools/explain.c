@@ -215,30 +215,20 @@ void explain_story(FILE *out, const struct story *s, const struct watch *w, bool
 
 /* --- all there is to explain --- */
 
-static bool worth_explaining(const struct story *s)
-{
-	return s->failures || story_short(s);
-}
-
 static size_t explain_all(FILE *out, const struct stories *all, const struct options *opt,
 			  bool related)
 {
-	size_t i, left = 0, shown = 0;
+	size_t i, first, nr;
+	const struct story **list = stories_told(all, opt->pid, &nr);
 
-	for (i = 0; i < all->nr; i++)
-		left += opt->pid || worth_explaining(&all->story[i]);
-	for (i = 0; i < all->nr; i++) {
-		const struct story *s = &all->story[i];
-
-		if (!opt->pid && !worth_explaining(s))
-			continue;
-		if (!opt->all && left-- > MOST_PROCESSES)
-			continue;
-		if (shown++)
+	first = opt->all || nr < MOST_PROCESSES ? 0 : nr - MOST_PROCESSES;
+	for (i = first; i < nr; i++) {
+		if (i > first)
 			putc('\n', out);
-		explain_story(out, s, NULL, related);
+		explain_story(out, list[i], NULL, related);
 	}
-	return shown;
+	free(list);
+	return nr;
 }
 
 /* Programs that ask for no limit, and are refused that, do not try to lock (chronyd). */

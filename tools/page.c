@@ -426,7 +426,7 @@ static int by_failed(const void *left, const void *right)
 static void reason_json(FILE *out, int why, struct process **list, size_t nr)
 {
 	const struct reason *reason = &page.reason[why];
-	const char *words = why_words(span_of(mlock2mon_why_name(why)));
+	const char *words = why_words(span_of(""), span_of(mlock2mon_why_name(why)));
 	const char *comma = "";
 	size_t i;
 

@@ -279,11 +279,12 @@ static void annotate_text(struct message *event, const char *name, const char *t
 	add_message(event, EVENT_ANNOTATION, &note);
 }
 
+/* NULL: there was none, or as of a call that was blocked, the program's memory has it. */
 static const char *error_of(const struct mlock2mon_record *rec)
 {
 	const char *name;
 
-	if (rec->ret >= 0 || rec->ret < -4095)
+	if (rec->ret >= 0 || rec->ret < -4095 || rec->why == MLOCK2MON_WHY_BLOCKED)
 		return NULL;
 	name = mlock2mon_errno_name(-rec->ret);
 	return name ? name : "failed";
@@ -292,7 +293,7 @@ static const char *error_of(const struct mlock2mon_record *rec)
 static void annotate_reason(struct message *event, const struct mlock2mon_record *rec)
 {
 	const char *token = mlock2mon_why_name(rec->why);
-	const char *words = why_words(span_of(token));
+	const char *words = why_words(span_of(mlock2mon_call_name(rec->call)), span_of(token));
 
 	if (rec->why == MLOCK2MON_WHY_NONE)
 		return;
@@ -337,7 +338,9 @@ static void add_call_name(struct message *event, const struct mlock2mon_record *
 	const char *error = error_of(rec);
 	char name[96];
 
-	if (!error)
+	if (rec->why == MLOCK2MON_WHY_BLOCKED)
+		snprintf(name, sizeof(name), "%s (blocked)", call);
+	else if (!error)
 		snprintf(name, sizeof(name), "%s", call);
 	else if (rec->attr & MLOCK2MON_ATTR_REPEAT)
 		snprintf(name, sizeof(name), "%s %s (%s) x %" PRIu64, call, error,
@@ -345,7 +348,7 @@ static void add_call_name(struct message *event, const struct mlock2mon_record *
 	else
 		snprintf(name, sizeof(name), "%s %s (%s)", call, error,
 			 mlock2mon_why_name(rec->why));
-	add_text(event, EVENT_CATEGORY, error ? "failed" : "ok");
+	add_text(event, EVENT_CATEGORY, rec->ret < 0 ? "failed" : "ok");
 	add_text(event, EVENT_NAME, name);
 }
 

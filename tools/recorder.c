@@ -174,7 +174,7 @@ static bool own_file(const struct options *opt, int fd)
 		return true;
 	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
 		return complain(" is being recorded into", opt->path);
-	return !ftruncate(fd, 0) || complain_errno("write", opt->path);
+	return (!fchmod(fd, 0600) && !ftruncate(fd, 0)) || complain_errno("write", opt->path);
 }
 
 /* Addresses and names are nobody else's business: the file is its owner's alone. */

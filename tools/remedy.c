@@ -246,7 +246,7 @@ static void by_nspawn(FILE *out, const struct place *place, const struct spellin
 		command(out, "systemd-nspawn --rlimit=MEMLOCK=%s:%s ...", s->systemd, s->systemd);
 	}
 	heading(out, "In the container, for a service of the systemd there");
-	command(out, "systemctl edit UNIT, and there: [Service] LimitMEMLOCK=%s", s->systemd);
+	command(out, "systemctl edit UNIT ... and there: [Service] LimitMEMLOCK=%s", s->systemd);
 }
 
 /* --- the capability of the program's file --- */
@@ -314,7 +314,7 @@ static void by_anything(FILE *out, const struct patient *p, const struct spellin
 	if (p->command || p->facts->known)
 		return;
 	heading(out, "If it was a service or a container, which cannot be told any more");
-	command(out, "systemctl edit UNIT, and there: [Service] LimitMEMLOCK=%s", s->systemd);
+	command(out, "systemctl edit UNIT ... and there: [Service] LimitMEMLOCK=%s", s->systemd);
 	command(out, "docker run --ulimit memlock=%s:%s ...", s->container, s->container);
 }
 

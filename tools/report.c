@@ -200,6 +200,9 @@ static bool each_record(const struct options *opt,
 	unsigned int n = 0;
 
 	while (capture_next(&reader, &rec)) {
+		/* What was lost might have been left out. */
+		if (rec.call == MLOCK2MON_LOST && opt->filter.fields)
+			rec.attr |= MLOCK2MON_ATTR_UNFILTERED;
 		if (rec.call == MLOCK2MON_LOST || mlock2mon_match(&opt->filter, &rec) > 0)
 			use(&show, &rec);
 		if (++n % AT_ONCE)

@@ -164,7 +164,7 @@ static void reason_table(FILE *out, const struct counters *all)
 		first = false;
 		plain_column(out, call, 12);
 		fprintf(out, "%10" PRIu64 " ", number);
-		words = why_words(token);
+		words = why_words(call, token);
 		plain_string(out, words ? span_of(words) : token);
 		putc('\n', out);
 	}

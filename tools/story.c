@@ -41,12 +41,20 @@ static void enter(struct stories *all, size_t i)
 	*place = i + 1;
 }
 
-/* The older half. */
+static int by_latest(const void *a, const void *b)
+{
+	const struct story *x = a, *y = b;
+
+	return x->latest < y->latest ? -1 : x->latest > y->latest;
+}
+
+/* The half that has not been heard of for longest. */
 static void forget_old(struct stories *all)
 {
 	size_t gone = all->nr / 2;
 	size_t i;
 
+	qsort(all->story, all->nr, sizeof(*all->story), by_latest);
 	for (i = 0; i < gone; i++)
 		free(all->story[i].facts);
 	all->nr -= gone;
@@ -219,6 +227,12 @@ static bool is_call(const struct mlock2mon_record *rec)
 	       rec->call != MLOCK2MON_OTHER;
 }
 
+/* shmctl() also gives EPERM for a segment of another user, which no limit mends. */
+bool story_not_owner(const struct mlock2mon_record *rec)
+{
+	return rec->call == MLOCK2MON_SHMCTL && rec->why == MLOCK2MON_WHY_PERM && rec->limit;
+}
+
 static void add_call(struct story *s, const struct mlock2mon_record *rec)
 {
 	bool failed = rec->ret < 0;
@@ -234,7 +248,8 @@ static void add_call(struct story *s, const struct mlock2mon_record *rec)
 		add_trouble(s, rec);
 	if (!failed)
 		add_success(s, rec);
-	else if (rec->why == MLOCK2MON_WHY_LIMIT || rec->why == MLOCK2MON_WHY_PERM)
+	else if (rec->why == MLOCK2MON_WHY_LIMIT ||
+		 (rec->why == MLOCK2MON_WHY_PERM && !story_not_owner(rec)))
 		add_refused(s, rec);
 	else if (rec->delta > 0)
 		add_holder(s, rec);
@@ -252,12 +267,15 @@ struct story *stories_add(struct stories *all, const struct mlock2mon_record *re
 	s = find(all, rec);
 	if (!s)
 		s = begin(all, rec);
+	s->latest = ++all->records;
 	if (rec->call != MLOCK2MON_EXIT || !s->calls)
 		s->last = *rec;
 	if (rec->call == MLOCK2MON_EXIT)
 		add_exit(s, rec);
 	else
 		add_call(s, rec);
+	if (rec->call != MLOCK2MON_EXIT && rec->ret < 0)
+		s->failed_at = s->latest;
 	return s;
 }
 
@@ -275,6 +293,32 @@ void stories_free(struct stories *all)
 bool story_short(const struct story *s)
 {
 	return s->reach || s->nr_refused || s->mlockall;
+}
+
+/* Who failed last comes last. */
+static int by_failure(const void *a, const void *b)
+{
+	const struct story *x = *(const struct story *const *)a;
+	const struct story *y = *(const struct story *const *)b;
+
+	if (x->failed_at != y->failed_at)
+		return x->failed_at < y->failed_at ? -1 : 1;
+	return x->latest < y->latest ? -1 : x->latest > y->latest;
+}
+
+/* A list of those, to be freed, that have something to explain, or of @each. */
+const struct story **stories_told(const struct stories *all, bool each, size_t *nr)
+{
+	const struct story **list = tool_grow(NULL, (all->nr + 1) * sizeof(const struct story *));
+	size_t i;
+
+	*nr = 0;
+	for (i = 0; i < all->nr; i++) {
+		if (each || all->story[i].failures || story_short(&all->story[i]))
+			list[(*nr)++] = &all->story[i];
+	}
+	qsort(list, *nr, sizeof(const struct story *), by_failure);
+	return list;
 }
 
 /*

@@ -33,6 +33,8 @@ struct story {
 	uint32_t		pid;
 	uint64_t		start_ns;	/* of the process; a pid may come again */
 	struct mlock2mon_record	last;		/* names, owner and place are those of the last */
+	uint64_t		latest;		/* number of that among all that were added */
+	uint64_t		failed_at;	/* of its last failure; 0: none */
 	uint64_t		calls;
 	uint64_t		failures;
 	uint64_t		total_ns;
@@ -65,6 +67,7 @@ struct stories {
 	struct story	*story;
 	size_t		nr;
 	size_t		newest[STORY_PLACES];	/* by pid: the newest story, and 1; or 0 */
+	uint64_t	records;	/* that were added */
 	uint64_t	forgotten;	/* processes, so that memory has an end */
 	uint64_t	lost;		/* records */
 };
@@ -78,6 +81,8 @@ struct need {
 struct story *stories_add(struct stories *all, const struct mlock2mon_record *rec);
 void stories_free(struct stories *all);
 
+const struct story **stories_told(const struct stories *all, bool each, size_t *nr);
+bool story_not_owner(const struct mlock2mon_record *rec);
 bool story_short(const struct story *s);
 struct need story_need(const struct story *s);
 

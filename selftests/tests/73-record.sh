@@ -72,7 +72,7 @@ grown() {
 	[[ $(stat -c %s "$file") -gt $before ]]
 }
 
-plan 47
+plan 48
 
 tool record "$file"
 check "not loaded: record fails and says how to load" said 1 insmod
@@ -98,8 +98,10 @@ done
 tool record -n "$file"
 check "a file that is there is not overwritten" said 1 "is there already"
 check "... and as good as before" same_as --raw
+chmod 644 "$file"
 tool record -n --force --failed "$file"
 check "... unless that is asked for" said 0 "records in"
+is "$(stat -c %a "$file")" 600 "... and then is nobody else's to read"
 tool report --raw "$file"
 is "$(wc -l <"$work/out")" "$(mlock2mon events -n --raw --failed | wc -l)" "only what was chosen is recorded"
 mlock2mon record -n - >"$work/piped" 2>/dev/null
