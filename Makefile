@@ -10,7 +10,12 @@ UNITDIR	?= $(PREFIX)/lib/systemd/system
 MANDIR	?= $(PREFIX)/share/man
 DOCDIR	?= $(PREFIX)/share/doc/mlock2mon
 CFLAGS	?= -O2 -g
-export TESTS KERNELS
+# Where the node exporter looks for files of counters.
+TEXTFILES ?= /var/lib/prometheus/node-exporter
+INSTALL_MOD_PATH ?= $(DESTDIR)
+PKG_CONFIG ?= pkg-config
+DEPMOD	?= depmod
+export TESTS KERNELS INSTALL_MOD_PATH
 
 all: module lib tool ## build mlock2mon.ko for the running kernel, library and tool
 
@@ -26,11 +31,11 @@ $(KDIR)/Makefile:
 tool: $(TOOL) ## build the command mlock2mon alone
 
 # What the command can do without; it says so when asked for it.
-ncurses	:= $(shell pkg-config --libs ncursesw 2>/dev/null)
+ncurses	:= $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
 ifeq ($(ncurses),)
 $(TOOL): without = @echo 'Without ncurses (libncurses-dev, pkgconf): no mlock2mon top' >&2
 else
-$(TOOL): with = -DHAVE_NCURSES $(shell pkg-config --cflags ncursesw)
+$(TOOL): with = -DHAVE_NCURSES $(shell $(PKG_CONFIG) --cflags ncursesw)
 endif
 
 $(TOOL): $(filter-out tools/libmlock2mon.c,$(wildcard tools/*.c)) $(LIB) tools/*.h tools/page.html \
@@ -73,7 +78,8 @@ install: tool lib ## put command, library, manuals, units into PREFIX, /usr/loca
 	for file in $(installed) $(filled); do IFS=: && set -- $$file && \
 		install -D -m $$2 $$1 "$(DESTDIR)$$3" || exit; done
 	version=$$(sed -n 's/^.define MLOCK2MON_VERSION[^"]*"\(.*\)"/\1/p' mlock2mon.h) && \
-		sed -i "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$$version|" \
+		sed -i "s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$$version|; \
+			s|@TEXTFILES@|$(TEXTFILES)|g" \
 		$(foreach file,$(filled),$(DESTDIR)$(lastword $(subst :, ,$(file))))
 
 uninstall: ## take them away again
@@ -92,7 +98,7 @@ modules_uninstall: $(KDIR)/Makefile ## take it away again
 # What `make kernelrelease` says is not all of it with Debian's headers.
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 modules = $(INSTALL_MOD_PATH)/lib/modules/$(release)
-depmod = depmod $(addprefix --basedir ,$(INSTALL_MOD_PATH)) $(release)
+depmod = $(DEPMOD) $(addprefix --basedir ,$(INSTALL_MOD_PATH)) $(release)
 
 demo: ## show it at work: real programs watched in a guest
 	@selftests/demo.sh

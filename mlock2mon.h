@@ -101,7 +101,8 @@ enum mlock2mon_why {
  *	 give what was asked for is -ENOMEM, as the C library has it
  * @locked: locked memory (VmLck) of the process at return, bytes
  * @delta: what changed of it, bytes; see MLOCK2MON_ATTR_RACY. With related=1 the
- *	   deltas of a process always add up to @locked
+ *	   deltas of a process add up to @locked, as long as no record was lost and
+ *	   ledger.refused of stats is 0
  * @limit: RLIMIT_MEMLOCK, soft, at entry, bytes; ~0 for unlimited
  * @detail: the number that belongs to @why, or 0; of EXIT: the most @locked ever
  * @cgroup: id of the task's cgroup in the unified hierarchy, or 0
@@ -134,7 +135,7 @@ enum mlock2mon_why {
  * @comm: name of the task; any bytes, NUL-terminated
  *
  * Fields from @start_ns to @parent_start_ns, @ppid and @ns_* are those of the
- * task's first call.
+ * task's first call since its last exec.
  *
  * A loss has call MLOCK2MON_LOST, @seq, @len, perhaps MLOCK2MON_ATTR_UNFILTERED,
  * and zeroes.

@@ -2,8 +2,8 @@
 /*
  * Tracepoints: the facts of /dev/mlock2mon for perf, ftrace, bpftrace, LTTng.
  *
- * mlock_exit comes with every return, also with one that has no record of its
- * own; its seq is then 0.
+ * mlock_exit comes with every return of the family, also with one that has no record
+ * of its own; its seq is then 0. A related call that changed nothing has only mlock_enter.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM mlock2mon

@@ -74,9 +74,39 @@ reader_reads() {
 # stays: stopping fails, and says so, while the device is open.
 stays() {
 	exec 6</dev/mlock2mon
-	! control stop mlock2mon.service
+	control stop mlock2mon.service
 	exec 6<&-
 	control -q is-failed mlock2mon.service && [[ -d /sys/module/mlock2mon ]]
+}
+
+# another_on_disk: as after an upgrade, says what modinfo tells systemd.
+another_on_disk() {
+	printf '#!/bin/sh\necho ANOTHER\n' >/usr/local/sbin/modinfo
+	chmod 755 /usr/local/sbin/modinfo
+}
+
+# not_exchanged: restarting fails while the device is open.
+not_exchanged() {
+	local status=0
+
+	exec 6</dev/mlock2mon
+	control restart mlock2mon.service || status=$?
+	exec 6<&-
+	[[ $status -ne 0 && $(load_id) == "$1" ]]
+}
+
+exchanged() {
+	control restart mlock2mon.service && [[ -d /sys/module/mlock2mon && $(load_id) != "$1" ]]
+}
+
+load_id() {
+	sed -n 's/^load_id //p' /proc/mlock2mon/stats
+}
+
+# purged: what the package's script does, with a module that no service has loaded.
+purged() {
+	modprobe mlock2mon && sh "$SRC/debian/mlock2mon-dkms.prerm" remove &&
+		[[ ! -d /sys/module/mlock2mon ]]
 }
 
 stops() {
@@ -88,7 +118,7 @@ if [[ ! -d $packages/modules/$(uname -r) ]]; then
 	echo "1..0 # SKIP the mirror has another kernel than this"
 	exit
 fi
-plan 12
+plan 15
 said=$(put_in_place 2>&1) || bail "$said"
 start_systemd || bail "systemd: $(dmesg | tail -n 20)"
 check "the module is loaded then" active mlock2mon.service
@@ -102,8 +132,14 @@ is "$(opens --clear-groups --inh-caps=+perfmon --ambient-caps=+perfmon)" "Permis
 	"nor does the capability"
 is "$(opens --groups=mlock2mon --inh-caps=+perfmon --ambient-caps=+perfmon)" "a record" "both do"
 check "... as in a unit like that of the manual" reader_reads
+another_on_disk
+loaded=$(load_id)
+check "one that is older than what is on disk is not taken for it" not_exchanged "$loaded"
+check "... but exchanged, when nobody has the device open" exchanged "$loaded"
+rm /usr/local/sbin/modinfo
 check "an open device keeps the module" stays
 check "it goes when it is closed" stops
+check "it goes with the package, too, when somebody has loaded it by hand" purged
 control start mlock2mon.service
 check "when it comes again, the device is the group's at once" wait_until 30 is_of_group
 end_systemd

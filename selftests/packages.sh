@@ -161,8 +161,7 @@ takes_module_along() {
 
 # hand TARGET ...: as someone who has no package.
 hand() {
-	make -s -C "$work/hand/mlock2mon" KDIR="/lib/modules/$old/build" DESTDIR="$work/to" \
-		INSTALL_MOD_PATH="$work/to" "$@"
+	make -s -C "$work/hand/mlock2mon" KDIR="/lib/modules/$old/build" DESTDIR="$work/to" "$@"
 }
 
 by_hand() {
@@ -232,6 +231,7 @@ check "the kernel is removed, and the module with it" takes_module_along "$new"
 counters=/var/lib/prometheus/node-exporter
 mkdir -p "$counters"
 mlock2mon metrics -o "$counters/mlock2mon.prom" 2>/dev/null
+touch "$counters/mlock2mon.prom.aB3xYz"		# of one that was killed
 check "all can be purged" apt purge mlock2mon mlock2mon-dkms libmlock2mon-dev
 rmdir -p --ignore-fail-on-non-empty "$counters"
 is "$(LC_ALL=C comm -13 "$work/before" <(paths))" "" "... and nothing is left"

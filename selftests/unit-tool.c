@@ -401,6 +401,10 @@ static void a_failure_is_told_in_words(void **state)
 		    "no CAP_IPC_LOCK but in another user namespace)\n");
 	expect_part("seq=1 call=mlock why=maps max_maps=65530 likely=1", AS_TEXT,
 		    " probably too many mappings (vm.max_map_count 65530)\n");
+	expect_part("seq=1 call=shmctl limit_kb=64 cap=0 why=perm likely=1", AS_TEXT,
+		    " probably another user's segment and no CAP_IPC_LOCK\n");
+	expect_part("seq=1 call=shmctl limit_kb=0 cap=0 why=perm", AS_TEXT,
+		    " RLIMIT_MEMLOCK is 0 and no CAP_IPC_LOCK\n");
 	expect_part("seq=1 call=mlock why=populate delta_kb=8", AS_TEXT,
 		    " a page cannot be brought in, yet 8 KiB more locked\n");
 	expect_part("seq=1 call=mlock why=hole delta_kb=0", AS_TEXT,
@@ -543,8 +547,8 @@ static void every_reason_has_words(void **state)
 	(void)state;
 	assert_int_equal(ARRAY_SIZE(token), MLOCK2MON_NR_WHYS - 1);
 	for (i = 0; i < ARRAY_SIZE(token); i++)
-		assert_non_null(why_words(span_of(token[i])));
-	assert_null(why_words(span_of("limi")));
+		assert_non_null(why_words(span_of("mlock"), span_of(token[i])));
+	assert_null(why_words(span_of("mlock"), span_of("limi")));
 }
 
 static void sizes_and_durations_read_well(void **state)

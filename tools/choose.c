@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The options of mlock2mon events that choose records, as a filter for the module. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +21,22 @@ static bool number(const char *argument, uint64_t most, uint64_t *value, const c
 	if (span_u64(span_of(argument), value) && *value <= most)
 		return true;
 	return wrong(span_of(*argument ? argument : "''"), what);
+}
+
+/* Begins at record @since; false, which is told, if that cannot be. */
+bool choose_place(struct mlock2mon *device, uint64_t since)
+{
+	struct mlock2mon_info info;
+
+	if (!mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, since))
+		return true;
+	if (errno != EINVAL || mlock2mon_get_info(device, &info))
+		fprintf(stderr, "mlock2mon: cannot go to record %" PRIu64 ": %s\n", since,
+			strerror(errno));
+	else
+		fprintf(stderr, "mlock2mon: there is no record %" PRIu64
+			" yet: the next one will be %" PRIu64 "\n", since, (uint64_t)info.next);
+	return false;
 }
 
 /* --- a list of calls --- */

@@ -4,6 +4,7 @@
 #define TOOLS_CHOOSE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "mlock2mon.h"
 
@@ -20,6 +21,9 @@ enum choice {
 	CHOOSE_END
 };
 
+struct mlock2mon;
+
+bool choose_place(struct mlock2mon *device, uint64_t since);
 bool choose(struct mlock2mon_filter *filter, enum choice what, const char *argument);
 
 #endif

@@ -132,20 +132,6 @@ static bool parse_options(struct options *opt, int argc, char **argv, bool *help
 
 /* --- where to begin --- */
 
-static bool no_such_place(struct mlock2mon *device)
-{
-	struct mlock2mon_info info;
-
-	if (errno != EINVAL || mlock2mon_get_info(device, &info)) {
-		fprintf(stderr, "mlock2mon: cannot go to record %" PRIu64 ": %s\n", show.since,
-			strerror(errno));
-		return false;
-	}
-	fprintf(stderr, "mlock2mon: there is no record %" PRIu64 " yet: the next one will be %"
-		PRIu64 "\n", show.since, (uint64_t)info.next);
-	return false;
-}
-
 static bool set_up_device(struct mlock2mon *device, const struct options *opt)
 {
 	if (mlock2mon_set_filter(device, &opt->filter)) {
@@ -158,9 +144,7 @@ static bool set_up_device(struct mlock2mon *device, const struct options *opt)
 			strerror(errno));
 		return false;
 	}
-	if (show.since && mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, show.since))
-		return no_such_place(device);
-	return true;
+	return !show.since || choose_place(device, show.since);
 }
 
 /* False, with ENOTTY if it is none of ours, but perhaps has lines. */

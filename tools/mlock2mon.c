@@ -245,7 +245,7 @@ static const struct command commands[] = {
 		"[--output FILE] [--commands N] [--openmetrics] [--proc DIR]\n"
 		"\n"
 		"Write the counters in the text format of Prometheus, for the textfile collector of\n"
-		"node_exporter. Labels are names of calls, errors, reasons and probes: some 300 series,\n"
+		"node_exporter. Labels are names of calls, errors, reasons and probes: some 140 series,\n"
 		"and never more than 1500, whatever happens on the machine.\n"
 		"\n"
 		"  -o, --output FILE  replace FILE at once, so that nobody reads half of it\n"
@@ -308,8 +308,8 @@ int tool_cannot_open(const char *path, const char *standard)
 		return TOOL_FAILED;
 	if (error == ENOENT || error == ENXIO || error == ENODEV)
 		fprintf(stderr,
-			"The module is not loaded. Load it as root with 'insmod mlock2mon.ko' where it was\n"
-			"built.\n");
+			"The module is not loaded. Load it as root with 'modprobe mlock2mon', or with\n"
+			"'insmod mlock2mon.ko' where it was built.\n");
 	else if (error == EACCES || error == EPERM)
 		fprintf(stderr,
 			"This needs root (the file is readable by its owner only) with CAP_SYS_ADMIN or\n"

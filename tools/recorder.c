@@ -151,11 +151,11 @@ static struct mlock2mon *open_device(const struct options *opt)
 		tool_cannot_open(opt->device, MLOCK2MON_DEVICE);
 		return NULL;
 	}
-	if (!mlock2mon_set_filter(device, &opt->filter) &&
-	    (!opt->from_end || !mlock2mon_seek(device, MLOCK2MON_SEEK_NEWEST, 0)) &&
-	    (!opt->since || !mlock2mon_seek(device, MLOCK2MON_SEEK_NUMBER, opt->since)))
+	if (mlock2mon_set_filter(device, &opt->filter) ||
+	    (opt->from_end && mlock2mon_seek(device, MLOCK2MON_SEEK_NEWEST, 0)))
+		complain_errno("begin to read", opt->device);
+	else if (!opt->since || choose_place(device, opt->since))
 		return device;
-	complain_errno("begin to read", opt->device);
 	mlock2mon_close(device);
 	return NULL;
 }

@@ -72,7 +72,7 @@ grown() {
 	[[ $(stat -c %s "$file") -gt $before ]]
 }
 
-plan 48
+plan 49
 
 tool record "$file"
 check "not loaded: record fails and says how to load" said 1 insmod
@@ -104,6 +104,8 @@ check "... unless that is asked for" said 0 "records in"
 is "$(stat -c %a "$file")" 600 "... and then is nobody else's to read"
 tool report --raw "$file"
 is "$(wc -l <"$work/out")" "$(mlock2mon events -n --raw --failed | wc -l)" "only what was chosen is recorded"
+tool record -n --since 99999999 "$work/none"
+check "a number that is not given yet is told" said 1 "there is no record 99999999 yet: the next one will be"
 mlock2mon record -n - >"$work/piped" 2>/dev/null
 mlock2mon report --raw - <"$work/piped" >"$work/out" 2>"$work/err"
 is "$(<"$work/out")" "$(mlock2mon events -n --raw)" "a recording can go through pipes"
