@@ -107,8 +107,9 @@ static void say_limit(struct speaker *sp, const struct trouble *t)
 static void say_perm(struct speaker *sp, const struct trouble *t)
 {
 	if (story_not_owner(&t->rec)) {
-		words_add(&sp->w, "Not because of the limit: the segment is another user's. Without "
-			  "CAP_IPC_LOCK only its owner and who made it may lock and unlock it.");
+		words_add(&sp->w, "Not because of the limit: the segment is another user's. "
+			  "Without CAP_IPC_LOCK only its owner and who made it may lock and "
+			  "unlock it.");
 		return;
 	}
 	words_add(&sp->w, "RLIMIT_MEMLOCK of the process is 0: without CAP_IPC_LOCK it must not "
