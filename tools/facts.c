@@ -165,7 +165,7 @@ static void set_manager(struct place *place, const char *instance)
 {
 	size_t len = strspn(instance, "0123456789");
 
-	if (instance[len] == '.' && len < sizeof(place->manager))
+	if (len < sizeof(place->manager) && instance[len] == '.')
 		snprintf(place->manager, sizeof(place->manager), "%.*s", (int)len, instance);
 }
 
