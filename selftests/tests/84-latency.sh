@@ -27,17 +27,26 @@ if ! uname -v | grep -q PREEMPT_RT; then
 	echo "1..0 # SKIP this kernel is not one for real time"
 	exit 0
 fi
-plan 1
-stress-ng --quiet --mlock 2 --taskset 0 &
+plan 2
+stress-ng --quiet --temp-path /tmp --mlock 2 --taskset 0 &
 storm=$!
-without=() with=()
+without=() with=() calls=()
 for ((i = 0; i < pairs; i++)); do
 	without+=("$(late)")
 	load
 	with+=("$(late)")
+	calls+=("$(($(stat_of mlock.entries) + $(stat_of munlock.entries)))")
 	unload
 done
-kill "$storm"
+blows() {
+	local n
+
+	kill "$storm" || return
+	for n in "${calls[@]}"; do
+		((n > 1000)) || { echo "calls in each run: ${calls[*]}"; return 1; }
+	done
+}
+check "the storm blows all the time" blows
 wait "$storm"
 note "without the module: ${without[*]} us; with it: ${with[*]} us"
 before=$(printf '%s\n' "${without[@]}" | median)
