@@ -5,6 +5,7 @@
 # leaves in $BUILD/packages what packages-guest.sh takes into a guest. The later kernel comes
 # from the mirror of which the chroot was made.
 . "${SRC:?}/selftests/lib.sh"
+shopt -s extglob
 
 work=$(mktemp -d)
 left=$BUILD/packages
@@ -43,6 +44,21 @@ build() {
 build_elsewhere() {
 	umask 027
 	build b -b TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS=parallel=2
+}
+
+# recipe_complete: README has them install what the packages are built with.
+recipe_complete() {
+	local recipe needs need words missing=()
+
+	recipe=" $(sed -n '/^    apt install build-essential/,/dpkg-buildpackage/p' "$SRC/README" |
+		tr -s ' \n' ' ')"
+	IFS=, read -ra needs < <(sed -n 's/^Build-Depends: //p' "$SRC/debian/control")
+	for need in "${needs[@]}"; do
+		words=${need//-compat (= +([0-9]))/}
+		words=${words//dh-sequence-/dh-}
+		[[ $recipe == *" "@(${words// })" "* ]] || missing+=("$need")
+	done
+	[[ ${#needs[@]} -gt 3 && ${#missing[@]} -eq 0 ]] || { echo "not there: ${missing[*]}"; return 1; }
 }
 
 lintian_silent() {
@@ -180,7 +196,7 @@ dkms_alone() {
 		dkms install "mlock2mon/$version" -k "$old" && is_built "$old" "$version"
 }
 
-plan 31
+plan 32
 # The chroot has no manuals, but packages have.
 sed -i '/^path-exclude/d' /etc/dpkg/dpkg.cfg.d/*
 version=$(version_of "$SRC")
@@ -193,6 +209,7 @@ fetch || bail "sources"
 sources a || bail "sources"
 check "packages are built, source and binary" build a ""
 check "lintian has nothing to say" lintian_silent
+check "README says what they are built with" recipe_complete
 sources b || bail "sources"
 check "they are built elsewhere, by other habits" build_elsewhere
 check "... and are the same to the byte" same_packages
