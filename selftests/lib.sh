@@ -40,12 +40,14 @@ on_amd64() {
 	[[ $(uname -m) == x86_64 ]]
 }
 
-# switch_probes 0|1: all of the machine, on amd64 by what they rest on.
+# switch_probes 0|1: all of the machine, off by what they rest on where that can be had: not
+# on arm64, and not since Linux 7.3.
 switch_probes() {
-	local switch=/sys/kernel/debug/kprobes/enabled
+	local rest=/proc/sys/kernel/ftrace_enabled switch=/sys/kernel/debug/kprobes/enabled
 
-	! on_amd64 || switch=/proc/sys/kernel/ftrace_enabled
-	echo "$1" >"$switch"
+	if ! on_amd64 || ! { echo "$1" >$rest; } 2>/dev/null || (($1)); then
+		echo "$1" >$switch
+	fi
 }
 
 # bail REASON: the test cannot be carried on.
