@@ -36,7 +36,7 @@ rows() {
 
 # good: every kernel was run, and nothing failed.
 good() {
-	awk -F ' *[|] *' '/^\|/ && NR > 2 && ($3 == "not run" || $5 > 0) { bad = 1 } END { exit bad }' \
+	awk -F ' *[|] *' '/^\|/ && NR > 2 && ($4 == "not run" || $5 > 0) { bad = 1 } END { exit bad }' \
 		"$tree/build/check-all.md"
 }
 

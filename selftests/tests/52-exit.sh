@@ -117,7 +117,7 @@ alike() {
 		"$*: a task with its parent's memory gives nothing back"
 	for ((i = 0; i < 15; i++)); do
 		act name together map 40 lock 0 4 threads 30 bad 1 0x10 read end <&"$idle" &
-		wait_until all_called $((31 * i + 31))
+		wait_until all_called $((31 * i + 31)) || bail "not all have called"
 		kill -KILL $!
 		wait $! 2>/dev/null
 	done
@@ -186,7 +186,7 @@ unload
 # Of a processor that leaves the callbacks of RCU to others, as those for real time do.
 load max_tasks=16
 for ((i = 0; i < 64; i++)); do
-	taskset 2 act name brief map 1 lock 0 1
+	taskset 2 act name brief map 1 lock 0 1 || bail "act: $?"
 	sleep 0.02
 done
 is "$(stat_of tasks.untracked)" 0 "the account of a task that has left is soon there for others"

@@ -29,7 +29,7 @@ cycle() {
 }
 
 stop_load() {
-	kill "$churn_pid"
+	kill "$churn_pid" || bail "the load has died"
 	wait "$churn_pid" 2>/dev/null
 }
 

@@ -70,6 +70,7 @@ no_tracing() {
 no_perf() {
 	local said
 
+	said=$(perf stat -e 'mlock2mon:mlock_exit' -a true 2>&1) || { echo "nor root: $said"; return 1; }
 	! said=$(as_user perf stat -e 'mlock2mon:mlock_exit' -a true 2>&1) || { echo "$said"; return 1; }
 }
 

@@ -136,6 +136,7 @@ check "not loaded: stat fails and says how to load" said 1 insmod err
 load
 tool events --no-follow --json
 check "nothing happened yet: no event" quiet 0
+is "$(<"$work/out")" "" "... and no output"
 provoke "${cases[@]}" >"$work/provoke" 2>"$work/err" || bail "provoke: $(<"$work/err")"
 [[ -n $(promised) ]] || bail "provoke promises nothing"
 mix -n 40 >/dev/null 2>"$work/err" || bail "mix: $(<"$work/err")"

@@ -84,7 +84,7 @@ provoke lock_unlock onfault bad_flags limit_exceeded hole_middle >/dev/null 2>"$
 mix -n 200 >/dev/null 2>"$work/err" || bail "mix: $(<"$work/err")"
 records=$(($(stat_of ring.written)))
 tool record -n "$file"
-check "record tells how much it has recorded" said 0 "$file: $records records in .* s, .*K\|M"
+check "record tells how much it has recorded" said 0 "$file: $records records in .* s, .*[KM]"
 is "$(stat -c %a "$file")" 600 "the file is its owner's alone"
 for form in --raw --json --csv --color=never "--raw --failed" \
 	"--json --call mlock,exit" "--csv --min-bytes 64K" "--raw --since $((records / 2))" \

@@ -82,12 +82,13 @@ TERM=xterm script -qec "timeout -s INT 4 mlock2mon stat --by process --watch=1" 
 	</dev/null >"$work/out"
 is "$(grep -c $'\e\[H\e\[J' "$work/out")" "$(grep -c 'PID *LOCKED' "$work/out")" \
 	"on a terminal each page takes the place of the one before"
+check "... and there are some" test "$(grep -c 'PID *LOCKED' "$work/out")" -ge 2
 mlock2mon stat --watch=1 2>"$work/err" | head -n 1 >"$work/out"
 is "${PIPESTATUS[0]} $(wc -l <"$work/out")" "1 1" "it ends when nobody reads"
 end_helper
 wait_until rmdir "$group"
 tool --by cgroup
-is "$(rows)" "" "who has left has no row"
+is "$status $(rows)" "0 " "who has left has no row"
 mlock2mon stat --watch=1 >"$work/out" 2>"$work/err" </dev/null &
 watcher=$!
 wait_until test -s "$work/out" || bail "no page"

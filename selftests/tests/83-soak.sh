@@ -15,6 +15,8 @@ samples=0
 
 # read_again COMMAND...: for a while, and again.
 read_again() {
+	local rounds=0
+
 	while [[ ! -e $work/over ]]; do
 		timeout -s INT 3 "$@" >/dev/null 2>>"$work/readers"
 		((++rounds))
@@ -67,7 +69,13 @@ none_bad() {
 	! grep -vE '^mlock2: entries' "$work/samples"
 }
 
-plan 6
+# came_and_went: each of the three, every few seconds.
+came_and_went() {
+	awk -v least=$((seconds / 10)) '{ n++; bad += $1 < least } END { exit n != 3 || bad }' \
+		"$work/rounds" || { cat "$work/rounds"; return 1; }
+}
+
+plan 7
 load max_tasks=$max_tasks ring_records=4096
 log_mark
 setsid churn tasks "$seconds" >"$work/made" &
@@ -86,6 +94,7 @@ note "$(<"$work/made") tasks in $seconds s, $samples samples, readers opened $(a
 check "at each sample the counters were complete, the accounts within max_tasks" none_bad
 check "memory is as it was" memory_flat
 check "there were samples" test "$samples" -ge 4
+check "readers came and went" came_and_went
 check "readers had nothing to complain of" test ! -s "$work/readers"
 wait_until none_tracked
 is "$(stat_of tasks.tracked)" 0 "no account is left"

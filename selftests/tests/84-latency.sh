@@ -16,6 +16,7 @@ late() {
 				for (i = 0; i <= top && sum < 0.99 * all; i++)
 					sum += n[i]
 				print i
+				exit all < 2900
 			}'
 }
 
@@ -32,9 +33,9 @@ stress-ng --quiet --temp-path /tmp --mlock 2 --taskset 0 &
 storm=$!
 without=() with=() calls=()
 for ((i = 0; i < pairs; i++)); do
-	without+=("$(late)")
+	without+=("$(late)") || bail "cyclictest"
 	load
-	with+=("$(late)")
+	with+=("$(late)") || bail "cyclictest"
 	calls+=("$(($(stat_of mlock.entries) + $(stat_of munlock.entries)))")
 	unload
 done
