@@ -126,7 +126,7 @@ in_time() {
 	done
 }
 
-plan 73
+plan 74
 
 tool events
 check "not loaded: events fails and says how to load" said 1 insmod err

@@ -38,7 +38,7 @@ each_is_an_object() {
 	[[ $lines -eq $(wc -l <"$work/out") ]]
 }
 
-plan 23
+plan 24
 load
 mkdir "$group" || bail "no cgroup"
 start_helper bash -c "echo \$\$ >$group/cgroup.procs; exec act map 64 lock 0 8 unlock 0 1 lock 0 1 \
