@@ -120,11 +120,22 @@ jumped_to_nothing() {
 		END { exit !found }' "$1"
 }
 
+# stuck_at_nothing CONSOLE: at the first instruction of a function, which does nothing: each time
+# the breakpoint is executed that was there once, and found to be there no more.
+stuck_at_nothing() {
+	awk '
+		/self-detected stall|soft lockup/ { stuck = 1 }
+		stuck && /RIP: 0010:[a-z0-9_]+\+0x0\// { rip = NR }
+		rip && NR == rip + 1 && /<0f> 1f 44 00 00/ { found = 1 }
+		END { exit !found }' "$1"
+}
+
 # emulator_failed OUT: did the guest die as those of an emulator do that runs what one processor
 # is changing just now on another? That needs no module of ours, see HACKING.
 emulator_failed() {
 	[[ -e $1/console ]] && ! grep -qwE 'vmx|svm' /proc/cpuinfo || return
-	grep -qE 'int3: 0000 \[#1\]' "$1/console" || jumped_to_nothing "$1/console"
+	grep -qE 'int3: 0000 \[#1\]' "$1/console" ||
+		jumped_to_nothing "$1/console" || stuck_at_nothing "$1/console"
 }
 
 # guest_output OUT OPTION...: what guest.sh with that --out writes. If the emulator failed, once
