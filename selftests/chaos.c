@@ -10,7 +10,8 @@
  *   -l  one more process loads and unloads the module, with parameters at random
  *
  * What is done must be answered with success or an error that manuals name; anything else
- * is told with the action. Prints promises. The kernel log is the caller's to look at.
+ * is told with the action, and each kind of action must have succeeded at times. Prints
+ * promises. The kernel log is the caller's to look at.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -41,16 +42,36 @@ struct actor {
 	unsigned long	wrong;		/* answers that must not be */
 };
 
+/* What must succeed at times; where all of it is refused, nothing was tried. */
+static const char *const deeds[] = {
+	"open", "read", "lseek", "ioctl", "mmap", "poll", "open in /proc", "read in /proc",
+	"open a parameter", "a call",
+};
+
+#define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
+
 static const char *module;
+static unsigned long *done;		/* how often each has succeeded, in all processes */
 static char buffer[BIG];
+
+static void count_deed(const char *what)
+{
+	size_t i;
+
+	for (i = 0; i < DEEDS; i++)
+		if (!strcmp(what, deeds[i]))
+			__atomic_add_fetch(&done[i], 1, __ATOMIC_RELAXED);
+}
 
 /* Was it answered with success, or one of these errors? */
 static void answered(struct actor *a, const char *what, long ret, const int *errors)
 {
 	int error = errno;
 
-	if (ret != -1)
+	if (ret != -1) {
+		count_deed(what);
 		return;
+	}
 	for (; *errors; errors++)
 		if (*errors == error)
 			return;
@@ -338,20 +359,23 @@ static void do_calls(struct actor *a)
 static void do_child(struct actor *a)
 {
 	pid_t pid = fork();
+	int status = 0;
 	int i;
 
 	if (pid > 0) {
 		if (one_in(&a->random, 3))
 			kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		waitpid(pid, &status, 0);
+		a->wrong += WIFEXITED(status) && WEXITSTATUS(status);
 	}
 	if (pid)
 		return;
+	a->wrong = 0;
 	for (i = below(&a->random, 8); i >= 0; i--)
 		call(a);
 	if (one_in(&a->random, 4))
 		raise(SIGKILL);
-	_exit(0);
+	_exit(a->wrong > 0);
 }
 
 static void (*const actions[])(struct actor *a) = {
@@ -415,6 +439,18 @@ static int act(unsigned int number, uint64_t seed, time_t end)
 	return a.wrong > 0;
 }
 
+static void all_were_done(void)
+{
+	unsigned int missing = 0;
+	size_t i;
+
+	for (i = 0; i < DEEDS; i++) {
+		note("%s: %lu times", deeds[i], done[i]);
+		missing += !done[i];
+	}
+	promise(!missing, "each kind of action has succeeded at times");
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = 1, seconds = 10;
@@ -433,6 +469,9 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	note("seed %llu", (unsigned long long)seed);
+	done = mmap(NULL, sizeof(*done) * DEEDS, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(done != MAP_FAILED, "map memory");
 	end = time(NULL) + seconds;
 	actors = ACTORS + !!module;
 	for (number = 0; number < actors; number++)
@@ -449,5 +488,6 @@ int main(int argc, char **argv)
 	}
 	promise(!wrong, "each answer was success or an error that may be");
 	promise(!bad, "each process came to its end");
+	all_were_done();
 	return 0;
 }

@@ -22,16 +22,16 @@ nobody_reads() {
 	[[ $(stat_of readers.open) -eq 0 ]]
 }
 
-plan 8
+plan 10
 load ring_records=64 max_tasks=64 maxactive=16 related=1
 log_mark
-relay 2 chaos -s "$seed" -t "$seconds"
+relay 3 chaos -s "$seed" -t "$seconds"
 check "the kernel log is clean" log_clean
 wait_until nobody_reads
 check "what was counted is complete" complete mlock2
 unload
 log_mark
-relay 2 "${pinned[@]}" chaos -s "$seed" -t "$seconds" -l "$MODULE"
+relay 3 "${pinned[@]}" chaos -s "$seed" -t "$seconds" -l "$MODULE"
 check "the kernel log is clean after loads and unloads" log_clean
 rmmod mlock2mon 2>/dev/null
 check "the module loads and works after all that" eval 'load && act map 1 lock 0 1 && unload'
