@@ -4,7 +4,8 @@
  *
  *	handed sent		root sends it over a socket
  *	handed kept		root becomes somebody and keeps it
- *	handed traced ID	whether somebody may have the tracepoint ID (of perf)
+ *	handed traced ID	whether somebody may have the tracepoint ID (of perf), where
+ *				kernel.perf_event_paranoid lets him count
  *
  * Prints promises for the test that runs it.
  */
@@ -161,10 +162,14 @@ static void traced(unsigned int id)
 		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = id,
 		.sample_type = PERF_SAMPLE_RAW, .sample_period = 1,
 	};
+	struct perf_event_attr count = {
+		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(count), .config = id,
+	};
 	int own = syscall(SYS_perf_event_open, &attr, getpid(), -1, -1, 0);
 
 	promise(own >= 0, "root may have the tracepoint");
 	become_somebody();
+	need(syscall(SYS_perf_event_open, &count, 0, -1, -1, 0) >= 0, "count as a user");
 	promise(syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0) == -1 &&
 		(errno == EACCES || errno == EPERM), "a user may not have it of the machine");
 	promise(syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) == -1 &&
