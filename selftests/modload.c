@@ -11,7 +11,7 @@
  * and reads its record, and prints the nanoseconds the load took, and those from
  * then on until the record was there. cycle loads and
  * unloads COUNT times, as soon as nobody keeps the module, and prints how often
- * an unload had to be tried again.
+ * an unload had to be tried again, and what mlock2.returns of stats was in sum.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -87,22 +87,38 @@ static int first(const char *file, char **param, int params)
 	return strstr(line, pid) && strstr(line, " call=mlock2 ") ? 0 : 1;
 }
 
+/* mlock2.returns of stats. */
+static unsigned long returns(void)
+{
+	FILE *stats = fopen(MLOCK2MON_PROC "/stats", "r");
+	unsigned long value = 0;
+	char line[256];
+
+	need(stats, "open " MLOCK2MON_PROC "/stats");
+	while (fgets(line, sizeof(line), stats))
+		if (sscanf(line, "mlock2.returns %lu", &value) == 1)
+			break;
+	fclose(stats);
+	return value;
+}
+
 static int cycle(int count, const char *file, char **param, int params)
 {
-	unsigned long again = 0;
+	unsigned long again = 0, seen = 0;
 	int i;
 
 	for (i = 0; i < count; i++) {
 		errno = load(file, param, params);
 		need(!errno, "load the module");
 		usleep(i % 5 * 3000);
+		seen += returns();
 		while ((errno = unload())) {
 			need(errno == EWOULDBLOCK, "unload the module");
 			again++;
 			usleep(1000);
 		}
 	}
-	printf("%lu\n", again);
+	printf("%lu %lu\n", again, seen);
 	return 0;
 }
 

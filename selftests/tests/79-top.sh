@@ -99,9 +99,10 @@ check "l: as before" will_be_ordered "big limited"
 keys r
 check "r: least headroom first" will_be_ordered "limited big"
 keys / LIM
-check "/ chooses while it is typed" will_be_ordered "limited"
+check "/ chooses while it is typed" eval 'will_show "only: LIM_" && will_be_ordered limited'
 keys Enter l
-check "... and then" will_be_ordered "limited"
+check "... and then, when keys are keys again" \
+	eval 'will_show "only: LIM  [(]Esc: all" && will_be_ordered limited'
 keys Escape
 check "Escape shows all" will_be_ordered "big limited"
 keys ' '
