@@ -260,7 +260,9 @@ boot() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	settings "$kernel" >"$out/settings"
-	[[ ! $again ]] || { names=("${pending[0]}"); options=(--one-thread); }
+	# Of memory for the largest max_tasks and ring_records.
+	[[ $kernel != "$(default_kernel)" ]] || options+=(--mem 2560)
+	[[ ! $again ]] || { names=("${pending[0]}"); options+=(--one-thread); }
 	"$tree/selftests/guest.sh" --kernel "$kernel" --out "$out" --timeout 300 "${options[@]}" -- \
 		selftests/guest-tests.sh "${names[@]}" >"$out/guest.log" 2>&1 </dev/null &
 	guest=$!
