@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Failures that repeat: a program that fails in a loop costs a few records, nobody
 # else's, and not one call is uncounted.
-# timeout: 240
 # shellcheck source=selftests/lib.sh
 . "${SRC:?}/selftests/lib.sh"
 # shellcheck source=selftests/promises.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A task that leaves tells its totals, however it leaves, and the last of a process
 # gives back what was locked.
-# timeout: 240
+# timeout: 600
 # shellcheck source=selftests/lib.sh
 . "${SRC:?}/selftests/lib.sh"
 # shellcheck source=selftests/promises.sh
