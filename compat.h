@@ -44,14 +44,15 @@ static inline void mlmon_call_rcu_soon(struct rcu_head *head, rcu_callback_t fun
 #endif
 }
 
-/* irq_work: Cleanup (v5.11): IRQ_WORK_INIT_LAZY() came with it. */
-static inline void mlmon_init_lazy_irq_work(struct irq_work *work, void (*func)(struct irq_work *))
+/* irq_work: Cleanup (v5.11): its flags moved. */
+static inline void mlmon_init_irq_work(struct irq_work *work, void (*func)(struct irq_work *),
+				       int flags)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
-	*work = IRQ_WORK_INIT_LAZY(func);
+	*work = __IRQ_WORK_INIT(func, flags);
 #else
 	init_irq_work(work, func);
-	atomic_set(&work->flags, IRQ_WORK_LAZY);
+	atomic_set(&work->flags, flags);
 #endif
 }
 

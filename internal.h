@@ -20,6 +20,7 @@
 #include <linux/seqlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include "abi.h"
 #include "format.h"
 #include "mlock2mon.h"
@@ -225,6 +226,24 @@ struct mlmon_map {
 
 void mlmon_map_look(struct mm_struct *mm, u64 start, u64 len, struct mlmon_map *map);
 
+/* ---- wake.c: defers wake_up() out of probe context ------------------------------------ */
+
+struct mlmon_waker {
+	wait_queue_head_t	*sleepers;
+	struct irq_work		at_tick;	/* not on PREEMPT_RT */
+	struct irq_work		at_once;
+
+	/* ---- on PREEMPT_RT only */
+	struct workqueue_struct	*workers;
+	struct work_struct	work;
+	atomic_t		asked;		/* to be done is what was asked for */
+	bool			hurry;		/* and at once */
+};
+
+int mlmon_waker_init(struct mlmon_waker *waker, wait_queue_head_t *sleepers);
+void mlmon_waker_exit(struct mlmon_waker *waker);
+void mlmon_waker_ask(struct mlmon_waker *waker, bool hurry);
+
 /* ---- ring.c: the event ring ----------------------------------------------------------- */
 
 struct mlmon_ring {
@@ -236,9 +255,8 @@ struct mlmon_ring {
 
 	/* ---- for readers */
 	wait_queue_head_t	readers;
-	struct irq_work		wake;		/* defers wake_up() out of probe context */
-	struct irq_work		wake_now;	/* the same, but not to the next tick */
-	atomic_t		hasty;		/* readers that want wake_now */
+	struct mlmon_waker	waker;
+	atomic_t		hasty;		/* readers that want to be woken at once */
 
 	/* ---- writers */
 	atomic64_t		dropped;	/* records whose slot was still being filled */

@@ -47,7 +47,6 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
-#include "compat.h"
 #include "internal.h"
 
 #define BUSY	MLOCK2MON_SEQ_BUSY
@@ -61,16 +60,6 @@ enum copied {
 	NOT_YET,
 	LOST,
 };
-
-static void wake_at_tick(struct irq_work *work)
-{
-	wake_up_interruptible_all(&container_of(work, struct mlmon_ring, wake)->readers);
-}
-
-static void wake_at_once(struct irq_work *work)
-{
-	wake_up_interruptible_all(&container_of(work, struct mlmon_ring, wake_now)->readers);
-}
 
 static void fill_header(struct mlmon_ring *ring, unsigned int records, size_t size, u64 load_id)
 {
@@ -102,6 +91,7 @@ static void fill_header(struct mlmon_ring *ring, unsigned int records, size_t si
 int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id)
 {
 	size_t size = PAGE_ALIGN(PAGE_SIZE + records * sizeof(*ring->slot));
+	int ret;
 
 	BUILD_BUG_ON(sizeof(*ring->slot) != 192);
 
@@ -112,12 +102,12 @@ int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id)
 	ring->slot = (void *)ring->header + ring->header->data_offset;
 	ring->mask = records - 1;
 	init_waitqueue_head(&ring->readers);
-	/* Lazy: done at the next tick, so that a flood wakes a reader once a tick. */
-	mlmon_init_lazy_irq_work(&ring->wake, wake_at_tick);
-	init_irq_work(&ring->wake_now, wake_at_once);
 	atomic_set(&ring->hasty, 0);
 	atomic64_set(&ring->dropped, 0);
-	return 0;
+	ret = mlmon_waker_init(&ring->waker, &ring->readers);
+	if (ret)
+		vfree(ring->header);
+	return ret;
 }
 
 /**
@@ -128,8 +118,7 @@ int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id)
  */
 void mlmon_ring_exit(struct mlmon_ring *ring)
 {
-	irq_work_sync(&ring->wake);
-	irq_work_sync(&ring->wake_now);
+	mlmon_waker_exit(&ring->waker);
 	vfree(ring->header);
 }
 
@@ -210,7 +199,7 @@ void mlmon_ring_end(struct mlmon_ring *ring, struct mlmon_claim claim)
 	}
 	/* After end:A, see there. */
 	if (waitqueue_active(&ring->readers))
-		irq_work_queue(atomic_read(&ring->hasty) ? &ring->wake_now : &ring->wake);
+		mlmon_waker_ask(&ring->waker, atomic_read(&ring->hasty));
 }
 NOKPROBE_SYMBOL(mlmon_ring_end);
 

@@ -24,6 +24,7 @@
  *	say WORD, now, ids	print a word, the time of CLOCK_BOOTTIME, getpid and gettid
  *	read			wait for a line, or the end, of standard input
  *	pause MS, kill, exit
+ *	spin SECONDS		stay on the processor so long
  *	hold			stay inside mlock2 until killed; prints `inside`
  *	exec ...		become a new act that does the rest; comm is `act`
  *
@@ -276,6 +277,17 @@ static char **word_pause(char **arg)
 	return arg + 1;
 }
 
+static char **word_spin(char **arg)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while (now.tv_sec - start.tv_sec < (long)number(arg[0]));
+	return arg + 1;
+}
+
 static char **word_kill(char **arg)
 {
 	kill(getpid(), SIGKILL);
@@ -451,7 +463,7 @@ static const struct {
 	{ "read", word_read }, { "pause", word_pause }, { "kill", word_kill },
 	{ "exit", word_exit }, { "hold", word_hold }, { "exec", word_exec },
 	{ "leave", word_leave }, { "repeat", word_repeat },
-	{ "borrow", word_borrow }, { "brink", word_brink },
+	{ "borrow", word_borrow }, { "brink", word_brink }, { "spin", word_spin },
 };
 
 #define NR_WORDS	(sizeof(words) / sizeof(words[0]))

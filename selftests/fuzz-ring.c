@@ -16,6 +16,25 @@ static void *copy_torn(void *to, const void *from, size_t size);
 #undef memcpy
 #include <assert.h>
 
+/* ---- wake.c */
+
+int mlmon_waker_init(struct mlmon_waker *waker, wait_queue_head_t *sleepers)
+{
+	waker->sleepers = sleepers;
+	return 0;
+}
+
+void mlmon_waker_exit(struct mlmon_waker *waker)
+{
+	(void)waker;
+}
+
+void mlmon_waker_ask(struct mlmon_waker *waker, bool hurry)
+{
+	(void)hurry;
+	waker->sleepers->sleepers = false;
+}
+
 #define MOST_RECORDS	2048	/* an input has fewer bytes */
 #define MOST_DEPTH	4
 #define NR_WRITERS	4

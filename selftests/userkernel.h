@@ -57,7 +57,9 @@ struct kprobe { int nothing; };
 struct kretprobe { int nothing; };
 typedef struct { int nothing; } seqcount_t;
 typedef struct { bool sleepers; } wait_queue_head_t;
-struct irq_work { void (*func)(struct irq_work *work); };
+struct irq_work { int nothing; };
+struct work_struct { int nothing; };
+struct workqueue_struct;
 
 #define capable(what)		true
 
@@ -114,9 +116,4 @@ static inline void *vmalloc_user(size_t size)
 #define waitqueue_active(queue)	((queue)->sleepers)
 #define wq_has_sleeper(queue)	((queue)->sleepers)
 #define wake_up_interruptible_all(queue)	((queue)->sleepers = false)
-#define init_irq_work(work, function)	((work)->func = (function))
-#define mlmon_init_lazy_irq_work(work, function)	init_irq_work(work, function)
-#define irq_work_sync(work)	((void)(work))
-#define irq_work_queue(work)	((work)->func(work))
-
 #endif /* USERKERNEL_H */
