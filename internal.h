@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/capability.h>
+#include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/list.h>
@@ -27,6 +28,9 @@
 
 /* mlock2, mlock, munlock, mlockall, munlockall */
 #define MLMON_NR_FAMILY		(MLOCK2MON_MUNLOCKALL + 1)
+
+/* For what may be much: if it is not there, loading fails, and no process is killed for it. */
+#define MLMON_GFP		(GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* ---- count.c: totals of the machine --------------------------------------------------- */
 

@@ -52,11 +52,11 @@ int mlmon_ledger_init(unsigned int entries)
 	unsigned int i;
 
 	bucket_bits = max(ilog2(roundup_pow_of_two(entries)), 1);
-	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), GFP_KERNEL);
+	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), MLMON_GFP);
 	if (!buckets)
 		return -ENOMEM;
 
-	pool = vzalloc(array_size(entries, sizeof(*pool)));
+	pool = __vmalloc(array_size(entries, sizeof(*pool)), MLMON_GFP);
 	if (!pool)
 		goto err_buckets;
 

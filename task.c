@@ -47,11 +47,11 @@ int mlmon_task_init(unsigned int max_tasks)
 	unsigned int i;
 
 	bucket_bits = ilog2(roundup_pow_of_two(max_tasks));
-	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), GFP_KERNEL);
+	buckets = kvcalloc(1UL << bucket_bits, sizeof(*buckets), MLMON_GFP);
 	if (!buckets)
 		return -ENOMEM;
 
-	pool = vzalloc(array_size(max_tasks, sizeof(*pool)));
+	pool = __vmalloc(array_size(max_tasks, sizeof(*pool)), MLMON_GFP);
 	if (!pool)
 		goto err_buckets;
 

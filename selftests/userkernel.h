@@ -103,11 +103,16 @@ typedef struct { s64 value; } atomic64_t;
 
 /* ---- memory, sleepers */
 
-static inline void *vmalloc_user(size_t size)
+#define GFP_KERNEL		0
+#define __GFP_ZERO		1
+#define __GFP_RETRY_MAYFAIL	0
+#define __GFP_NOWARN		0
+
+static inline void *__vmalloc(size_t size, int flags)
 {
 	void *mem = aligned_alloc(PAGE_SIZE, size);
 
-	return mem ? memset(mem, 0, size) : NULL;
+	return mem && flags & __GFP_ZERO ? memset(mem, 0, size) : mem;
 }
 
 #define vfree(mem)		free(mem)

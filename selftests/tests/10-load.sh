@@ -97,7 +97,21 @@ loads_if_it_fits() {
 	fi
 }
 
-plan 43
+# take_memory: all but 200 MiB of what is there, as a process that has it locked.
+take_memory() {
+	local pages
+
+	pages=$(awk '/^MemAvailable/ { print int($2 / 4) - 51200 }' /proc/meminfo)
+	((pages > 0)) || bail "no memory to take"
+	start_helper act map "$pages" lock 0 "$pages" say taken read
+	[[ $helper_said = taken ]] || bail "act: $helper_said"
+}
+
+nobody_is_killed() {
+	kill -0 "$helper_pid" && ! log_since | grep -E 'oom|Out of memory|allocation failure'
+}
+
+plan 46
 
 # The first load ever makes the kernel say that it is now tainted.
 load
@@ -164,5 +178,12 @@ check "maxactive=16384 loads" loads maxactive=16384
 loads_if_it_fits max_tasks=1048576 1200
 loads_if_it_fits ring_records=4194304 1200
 check "the kernel log is clean" log_clean
+take_memory
+log_mark
+check "without the memory for it ring_records=4194304 is refused" \
+	refused ring_records=4194304 ENOMEM "mlock2mon: not loaded: -12"
+check "... and max_tasks=1048576" refused max_tasks=1048576 ENOMEM "mlock2mon: not loaded: -12"
+check "... and no process is killed for it" nobody_is_killed
+end_helper
 check "the module can be loaded again after all that" loads maxactive=512
 check "nothing is left in the end" nothing_left
