@@ -171,6 +171,7 @@ struct mlmon_account {
 	/* ---- the task's alone */
 	struct mlmon_flight		attempt;	/* see wrapper.c */
 	struct mlmon_series		series;
+	bool				leaves_mm;	/* is about to, in exec */
 };
 
 /* A place in the list of accounts, for readers that come and go. */
@@ -215,6 +216,7 @@ void mlmon_ledger_settle(struct mlmon_bucket *bucket, const struct mm_struct *mm
 			 struct mlmon_change *change);
 bool mlmon_ledger_maybe(const struct mm_struct *mm);
 bool mlmon_ledger_close(const struct mm_struct *mm, u64 locked, u64 *known);
+void mlmon_ledger_distrust(void);
 u64 mlmon_ledger_refused(void);
 
 /* ---- map.c: the memory map of current -------------------------------------------------- */

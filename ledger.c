@@ -8,7 +8,9 @@
  * comes from something that is not watched, and gets a record of its own.
  *
  * An mm that has nothing locked has no entry. An mm leaves when its process
- * gives it up, before its address can be used again.
+ * gives it up, before its address can be used again. If that may not have been
+ * seen, for kprobes can be switched off, no entry made before is trusted any
+ * more: it may be of another mm, that had the same address.
  *
  * Locks: a bucket's, then the pool's. Both are taken by handlers only, with
  * preemption disabled.
@@ -26,6 +28,7 @@ struct entry {
 	struct hlist_node	node;
 	const struct mm_struct	*mm;	/* the key; not a reference */
 	u64			pages;	/* locked, not 0 */
+	u64			era;	/* see there */
 };
 
 struct mlmon_bucket {
@@ -36,9 +39,10 @@ struct mlmon_bucket {
 static struct mlmon_bucket *buckets;			/* constant after init */
 static unsigned int bucket_bits;		/* constant after init */
 static struct entry *pool;			/* constant after init */
-static DEFINE_RAW_SPINLOCK(pool_lock);		/* guards the next two */
+static DEFINE_RAW_SPINLOCK(pool_lock);		/* guards the next three */
 static HLIST_HEAD(free_entries);
-static u64 refused;				/* settlements without an entry */
+static u64 refused;				/* settlements without an entry, and eras ended */
+static u64 era;					/* entries of others are not trusted */
 
 /**
  * mlmon_ledger_init() - allocate the ledger
@@ -112,6 +116,7 @@ static void add(struct mlmon_bucket *bucket, const struct mm_struct *mm, u64 pag
 		return;
 	entry->mm = mm;
 	entry->pages = pages;
+	entry->era = READ_ONCE(era);
 	hlist_add_head(&entry->node, &bucket->entries);
 }
 
@@ -121,6 +126,15 @@ static void del(struct entry *entry)
 	raw_spin_lock(&pool_lock);
 	hlist_add_head(&entry->node, &free_entries);
 	raw_spin_unlock(&pool_lock);
+}
+
+/* What the records say of @entry, which may be NULL; @unknown if they cannot. */
+static u64 pages_of(const struct entry *entry, u64 unknown)
+{
+	if (entry && entry->era == READ_ONCE(era))
+		return entry->pages;
+	/* What did not fit or was not seen cannot be told from what is in no record. */
+	return READ_ONCE(refused) ? unknown : 0;
 }
 
 /**
@@ -169,17 +183,18 @@ void mlmon_ledger_settle(struct mlmon_bucket *bucket, const struct mm_struct *mm
 	u64 was;
 
 	entry = find(bucket, mm);
-	/* What did not fit cannot be told from what was there before. */
-	was = entry ? entry->pages : READ_ONCE(refused) ? change->before : 0;
+	was = pages_of(entry, change->before);
 	change->after = READ_ONCE(mm->locked_vm);
 	change->strange = racy ? 0 : change->before - was;
 	change->delta = change->after - was - change->strange;
-	if (entry && change->after)
+	if (entry && change->after) {
 		entry->pages = change->after;
-	else if (entry)
+		entry->era = READ_ONCE(era);
+	} else if (entry) {
 		del(entry);
-	else if (change->after)
+	} else if (change->after) {
 		add(bucket, mm, change->after);
+	}
 }
 NOKPROBE_SYMBOL(mlmon_ledger_settle);
 
@@ -210,24 +225,35 @@ bool mlmon_ledger_close(const struct mm_struct *mm, u64 locked, u64 *known)
 	struct mlmon_bucket *bucket = bucket_of(mm);
 	struct entry *entry;
 
-	/* What did not fit cannot be told from what is in no record. */
-	*known = READ_ONCE(refused) ? locked : 0;
 	raw_spin_lock(&bucket->lock);
 	entry = find(bucket, mm);
-	if (entry) {
-		*known = entry->pages;
+	*known = pages_of(entry, locked);
+	if (entry)
 		del(entry);
-	}
 	raw_spin_unlock(&bucket->lock);
 	return entry;
 }
 NOKPROBE_SYMBOL(mlmon_ledger_close);
 
 /**
- * mlmon_ledger_refused() - how often the ledger was full
+ * mlmon_ledger_distrust() - an mm was left unseen
+ *
+ * Context: preemption disabled.
+ */
+void mlmon_ledger_distrust(void)
+{
+	raw_spin_lock(&pool_lock);
+	WRITE_ONCE(refused, refused + 1);
+	WRITE_ONCE(era, era + 1);
+	raw_spin_unlock(&pool_lock);
+}
+NOKPROBE_SYMBOL(mlmon_ledger_distrust);
+
+/**
+ * mlmon_ledger_refused() - how often the ledger was full, or could not be kept
  *
  * Context: any.
- * Return: settlements after which the sum of deltas may be wrong.
+ * Return: events after which the sum of deltas may be wrong.
  */
 u64 mlmon_ledger_refused(void)
 {

@@ -21,8 +21,9 @@
 
 /*
  * Is the mm current's own? Not if a vfork child borrows its parent's: then it
- * has another owner, and nothing is given back. Where kernels know no owners,
- * @borrowed tells.
+ * has another owner, and nothing is given back. An owner that is about to leave
+ * the mm, for its process has no thread any more, is none. Where kernels know
+ * no owners, @borrowed tells.
  */
 static bool owns(struct mm_struct *mm, bool borrowed)
 {
@@ -32,7 +33,7 @@ static bool owns(struct mm_struct *mm, bool borrowed)
 
 	rcu_read_lock();
 	owner = rcu_dereference(mm->owner);
-	ours = !owner || owner->signal == current->signal;
+	ours = !owner || owner->signal == current->signal || !atomic_read(&owner->signal->live);
 	rcu_read_unlock();
 	return ours;
 #else
@@ -85,6 +86,9 @@ static void on_leave(bool last)
 	struct mm_struct *mm = current->mm;
 	bool own;
 
+	/* That the mm has gone already means that the probe was off: what the ledger has stays. */
+	if (account && !mm && mlmon_related)
+		mlmon_ledger_distrust();
 	/* Who has no account may still be the last of those who had. */
 	if (!account && (!mlmon_related || !last || !mm || !mlmon_ledger_maybe(mm)))
 		return;
@@ -120,6 +124,8 @@ static int on_exec_mm(struct kprobe *kp, struct pt_regs *regs)
 	u64 locked;
 
 	account = mlmon_task_find(current);
+	if (account)
+		account->leaves_mm = true;
 	if (!mm || !owns(mm, atomic_read(&mm->mm_users) > 1) ||
 	    (!account && !mlmon_ledger_maybe(mm)))
 		return 0;
@@ -141,6 +147,10 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 	preempt_disable();
 	account = mlmon_task_find(task);
 	if (account) {
+		/* Not told before, as with an exit. */
+		if (mlmon_related && !account->leaves_mm)
+			mlmon_ledger_distrust();
+		account->leaves_mm = false;
 		mlmon_record_end_series(account);
 		mlmon_task_rename(account, task);
 	}

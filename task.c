@@ -145,6 +145,7 @@ static void open_account(struct mlmon_account *account)
 	memset(account->call, 0, sizeof(account->call));
 	memset(&account->attempt, 0, sizeof(account->attempt));
 	memset(&account->series, 0, sizeof(account->series));
+	account->leaves_mm = false;
 	mlmon_task_identify(&account->identity);
 }
 

@@ -19,6 +19,8 @@
  *				at one moment, each by itself
  *	vfork			a process with the same memory locks its first page, and ends
  *	borrow			one that makes no call
+ *	orphan PAGES		lock them; another process with the same memory gives half
+ *				of them back, and both are killed meanwhile
  *	brink			lock the end of the stack, and leave the kernel something to
  *				read below it when the memory is left
  *	say WORD, now, ids	print a word, the time of CLOCK_BOOTTIME, getpid and gettid
@@ -36,6 +38,7 @@
 #include <linux/capability.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -422,6 +425,37 @@ static char **word_borrow(char **arg)
 	return arg;
 }
 
+static volatile int unlocks;
+
+static int unlock_half(void *pages)
+{
+	unlocks = 1;
+	munlock((void *)ARENA, *(unsigned long *)pages / 2 * PG);
+	_exit(0);
+}
+
+static char **word_orphan(char **arg)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	static unsigned long pages;
+	unsigned long page;
+	int pid;
+
+	pages = number(arg[0]);
+	must(!mlock2_(ARENA, pages * PG, 0), "lock");
+	/* Many areas: a call on all of them takes its time. */
+	for (page = 0; page < pages; page += 2)
+		must(!mprotect((void *)(ARENA + page * PG), PG, PROT_READ), "mprotect");
+	pid = clone(unlock_half, stack + sizeof(stack), CLONE_VM | SIGCHLD, &pages);
+	must(pid > 0, "clone");
+	while (!unlocks)
+		;
+	usleep(10000);
+	kill(pid, SIGKILL);
+	kill(getpid(), SIGKILL);
+	return arg + 1;
+}
+
 /* Below a stack lies what makes it grow. */
 static char **word_brink(char **arg)
 {
@@ -464,6 +498,7 @@ static const struct {
 	{ "exit", word_exit }, { "hold", word_hold }, { "exec", word_exec },
 	{ "leave", word_leave }, { "repeat", word_repeat },
 	{ "borrow", word_borrow }, { "brink", word_brink }, { "spin", word_spin },
+	{ "orphan", word_orphan },
 };
 
 #define NR_WORDS	(sizeof(words) / sizeof(words[0]))

@@ -65,7 +65,29 @@ provoke_all() {
 mapfile -t names < <(related --list)
 ways=3
 on_amd64 || ways=2
-plan $((ways * ${#names[@]} + 17))
+# nobody_pays: of many that lock nothing none gives back what others had locked.
+nobody_pays() {
+	local i
+
+	for ((i = 0; i < 300; i++)); do
+		act map 1 || return 1
+	done
+	! records | grep ' call=other .* delta_kb=-'
+}
+
+# last_has_nothing: of each pair, which begins with mlock2, the last exit says so.
+last_has_nothing() {
+	records | awk '
+		function judge() {
+			if (last && last !~ / locked_kb=0 /)
+				exit bad = 1
+		}
+		$4 == "call=mlock2" { judge(); pairs++ }
+		$4 == "call=exit" { last = $0 }
+		END { if (!bad) judge(); print pairs " pairs; " last; exit bad || pairs != 6 }'
+}
+
+plan $((ways * ${#names[@]} + 20))
 
 load related=1 collapse=0
 provoke_all >"$scratch/want" || bail "related cannot be run"
@@ -114,6 +136,31 @@ related map_locked >"$scratch/said" || bail "related: $(<"$scratch/said")"
 check "a task without an account gives memory back" grep -qE ' call=munmap .* untracked=1( |$)' <(records)
 is "$(stat_of tasks.untracked)" "$(strangers)" "each call without an account is counted as that"
 end_helper
+unload
+
+# What is not seen to leave is no debt of a process that gets its address later.
+load related=1
+start_helper act map 64 lock 0 64 say locked read
+switch_probes 0
+kill -KILL "$helper_pid"
+end_helper
+switch_probes 1
+check "an exit while probes are off" nobody_pays
+unload
+load related=1
+start_helper act map 64 lock 0 64 say locked read exec say executed read
+switch_probes 0
+ask_helper
+switch_probes 1
+[[ $helper_said = executed ]] || bail "act exec: $helper_said"
+check "an exec while probes are off" nobody_pays
+end_helper
+unload
+load related=1
+for ((i = 0; i < 6; i++)); do
+	taskset -c 0 act map 30000 orphan 30000
+done 2>/dev/null
+check "of two processes with one memory the last to leave gives it back" last_has_nothing
 unload
 
 # Without it.
