@@ -106,6 +106,20 @@ static inline void mlmon_uprobe_del(struct mlmon_uprobe *probe)
 #endif
 }
 
+/*
+ * uprobe: Add uretprobe syscall to speed up return probe (v6.11), on x86-64: what lets a
+ * function return to its caller is a system call, on which filters judged until
+ * seccomp: passthrough uretprobe systemcall without filtering (v6.14, v6.13.3, v6.12.14).
+ */
+#if defined(CONFIG_X86_64) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0) && \
+	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 14) || \
+	 (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0) && \
+	  LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 3)))
+#define MLMON_URETPROBE_FILTERED	true
+#else
+#define MLMON_URETPROBE_FILTERED	false
+#endif
+
 /* uprobe: Add data pointer to consumer handlers (v6.13). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define MLMON_UPROBE_ARGS	struct uprobe_consumer *consumer, struct pt_regs *regs, u64 *data

@@ -25,6 +25,7 @@
 #define mlmon_abi_function_argument(regs, n)	((void)(regs), (n))
 #define d_real_inode(dentry)	(dentry)
 #define i_size_read(inode)	((inode)->size)
+#define MLMON_URETPROBE_FILTERED	false
 #define MLMON_UPROBE_ARGS	struct uprobe_consumer *consumer, struct pt_regs *regs
 #define MLMON_URETPROBE_ARGS	MLMON_UPROBE_ARGS
 
