@@ -13,13 +13,16 @@
 #include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/gfp.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/seqlock.h>
 #include <linux/types.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "abi.h"
@@ -30,7 +33,18 @@
 #define MLMON_NR_FAMILY		(MLOCK2MON_MUNLOCKALL + 1)
 
 /* For what may be much: if it is not there, loading fails, and no process is killed for it. */
-#define MLMON_GFP		(GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define MLMON_GFP		(GFP_KERNEL | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN)
+
+/* Nor does the machine look for it everywhere. NULL or zeroed memory, for vfree(). */
+static inline void *mlmon_alloc(size_t size)
+{
+	long available = si_mem_available();
+
+	/* An eighth is left to others. */
+	if (available < 0 || size >> PAGE_SHIFT > (size_t)(available - available / 8))
+		return NULL;
+	return __vmalloc(size, MLMON_GFP);
+}
 
 /* ---- count.c: totals of the machine --------------------------------------------------- */
 
@@ -240,10 +254,11 @@ struct mlmon_waker {
 	struct irq_work		at_once;
 
 	/* ---- on PREEMPT_RT only */
+	struct hrtimer		timer;
 	struct workqueue_struct	*workers;
 	struct work_struct	work;
-	atomic_t		asked;		/* to be done is what was asked for */
-	bool			hurry;		/* and at once */
+	atomic_t		asked;		/* and the work has not looked yet */
+	bool			hurry;		/* not at the next tick */
 };
 
 int mlmon_waker_init(struct mlmon_waker *waker, wait_queue_head_t *sleepers);

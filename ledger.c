@@ -60,7 +60,7 @@ int mlmon_ledger_init(unsigned int entries)
 	if (!buckets)
 		return -ENOMEM;
 
-	pool = __vmalloc(array_size(entries, sizeof(*pool)), MLMON_GFP);
+	pool = mlmon_alloc(array_size(entries, sizeof(*pool)));
 	if (!pool)
 		goto err_buckets;
 
@@ -131,9 +131,9 @@ static void del(struct entry *entry)
 /* What the records say of @entry, which may be NULL; @unknown if they cannot. */
 static u64 pages_of(const struct entry *entry, u64 unknown)
 {
-	if (entry && entry->era == READ_ONCE(era))
-		return entry->pages;
-	/* What did not fit or was not seen cannot be told from what is in no record. */
+	if (entry)
+		return entry->era == READ_ONCE(era) ? entry->pages : unknown;
+	/* What did not fit cannot be told from what is in no record. */
 	return READ_ONCE(refused) ? unknown : 0;
 }
 

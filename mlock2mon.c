@@ -79,6 +79,11 @@ static int check_parameters(void)
 	return check_range("maxactive", maxactive, MAXACTIVE_LOW, MAXACTIVE_HIGH);
 }
 
+static void __init no_memory(const char *name, unsigned int value)
+{
+	pr_err("%s=%u: there is not so much memory\n", name, value);
+}
+
 static int __init mlmon_init(void)
 {
 	u64 load_id = get_random_u64();
@@ -96,16 +101,22 @@ static int __init mlmon_init(void)
 		goto err_told;
 
 	ret = mlmon_task_init(max_tasks);
-	if (ret)
+	if (ret) {
+		no_memory("max_tasks", max_tasks);
 		goto err_count;
+	}
 
 	ret = mlmon_ledger_init(related ? max_tasks : 1);
-	if (ret)
+	if (ret) {
+		no_memory("max_tasks", max_tasks);
 		goto err_task;
+	}
 
 	ret = mlmon_ring_init(&mlmon_ring, ring_records, load_id);
-	if (ret)
+	if (ret) {
+		no_memory("ring_records", ring_records);
 		goto err_ledger;
+	}
 
 	ret = mlmon_procfs_init(load_id);
 	if (ret)

@@ -95,7 +95,7 @@ int mlmon_ring_init(struct mlmon_ring *ring, unsigned int records, u64 load_id)
 
 	BUILD_BUG_ON(sizeof(*ring->slot) != 192);
 
-	ring->header = __vmalloc(size, MLMON_GFP);
+	ring->header = mlmon_alloc(size);
 	if (!ring->header)
 		return -ENOMEM;
 	fill_header(ring, records, size, load_id);

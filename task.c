@@ -51,7 +51,7 @@ int mlmon_task_init(unsigned int max_tasks)
 	if (!buckets)
 		return -ENOMEM;
 
-	pool = __vmalloc(array_size(max_tasks, sizeof(*pool)), MLMON_GFP);
+	pool = mlmon_alloc(array_size(max_tasks, sizeof(*pool)));
 	if (!pool)
 		goto err_buckets;
 

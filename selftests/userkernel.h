@@ -59,6 +59,7 @@ typedef struct { int nothing; } seqcount_t;
 typedef struct { bool sleepers; } wait_queue_head_t;
 struct irq_work { int nothing; };
 struct work_struct { int nothing; };
+struct hrtimer { int nothing; };
 struct workqueue_struct;
 
 #define capable(what)		true
@@ -105,7 +106,7 @@ typedef struct { s64 value; } atomic64_t;
 
 #define GFP_KERNEL		0
 #define __GFP_ZERO		1
-#define __GFP_RETRY_MAYFAIL	0
+#define __GFP_NORETRY		0
 #define __GFP_NOWARN		0
 
 static inline void *__vmalloc(size_t size, int flags)
@@ -115,6 +116,7 @@ static inline void *__vmalloc(size_t size, int flags)
 	return mem && flags & __GFP_ZERO ? memset(mem, 0, size) : mem;
 }
 
+#define si_mem_available()	1000000L
 #define vfree(mem)		free(mem)
 #define vmalloc_to_page(at)	((struct page *)(at))
 #define init_waitqueue_head(queue)	((queue)->sleepers = false)

@@ -181,8 +181,9 @@ check "the kernel log is clean" log_clean
 take_memory
 log_mark
 check "without the memory for it ring_records=4194304 is refused" \
-	refused ring_records=4194304 ENOMEM "mlock2mon: not loaded: -12"
-check "... and max_tasks=1048576" refused max_tasks=1048576 ENOMEM "mlock2mon: not loaded: -12"
+	refused ring_records=4194304 ENOMEM "mlock2mon: ring_records=4194304: there is not so much memory"
+check "... and max_tasks=1048576" \
+	refused max_tasks=1048576 ENOMEM "mlock2mon: max_tasks=1048576: there is not so much memory"
 check "... and no process is killed for it" nobody_is_killed
 end_helper
 check "the module can be loaded again after all that" loads maxactive=512
