@@ -7,6 +7,7 @@
 #define MLMON_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -53,6 +54,19 @@ static inline void mlmon_init_irq_work(struct irq_work *work, void (*func)(struc
 #else
 	init_irq_work(work, func);
 	atomic_set(&work->flags, flags);
+#endif
+}
+
+/* hrtimers: Introduce hrtimer_setup() to replace hrtimer_init() (v6.13). */
+static inline void mlmon_init_hrtimer(struct hrtimer *timer,
+				      enum hrtimer_restart (*func)(struct hrtimer *),
+				      enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, func, CLOCK_MONOTONIC, mode);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = func;
 #endif
 }
 

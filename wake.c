@@ -7,19 +7,19 @@
  * Elsewhere that is an interrupt: the next tick, so that a flood wakes a reader
  * once a tick, or one of its own for those in haste. On PREEMPT_RT, what an
  * irq_work may do that takes such a lock is done by a thread of the processor,
- * of the lowest real-time priority. A task of a higher one that does not leave
- * its processor would keep it from running, and as nobody else asks meanwhile,
- * all readers asleep. So there the interrupt hands over to a worker of any
- * processor, which waits for the tick itself.
+ * of the lowest real-time priority, and so are most timers. A task of a higher
+ * one that does not leave its processor would keep it from running, and as
+ * nobody else asks meanwhile, all readers asleep. So there it is interrupts
+ * that wait for the tick, and hand over to a worker of any processor.
  *
  * Ordering: who finds that somebody has asked already has published its record
  * before (mlmon_ring_end()), and wake_all() takes back the question before it
  * wakes; what is between is a full barrier on either side.
  */
 #include <linux/atomic.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
-#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "compat.h"
@@ -37,19 +37,28 @@ static void wake_at_once(struct irq_work *irq)
 	wake_up_interruptible_all(container_of(irq, struct mlmon_waker, at_once)->sleepers);
 }
 
-static void hand_over(struct irq_work *irq)
+static enum hrtimer_restart hand_over(struct hrtimer *timer)
+{
+	struct mlmon_waker *waker = container_of(timer, struct mlmon_waker, timer);
+
+	queue_work(waker->workers, &waker->work);
+	return HRTIMER_NORESTART;
+}
+
+static void hand_over_soon(struct irq_work *irq)
 {
 	struct mlmon_waker *waker = container_of(irq, struct mlmon_waker, at_once);
 
-	queue_work(waker->workers, &waker->work);
+	if (READ_ONCE(waker->hurry))
+		queue_work(waker->workers, &waker->work);
+	else
+		hrtimer_start(&waker->timer, ns_to_ktime(TICK_NSEC), HRTIMER_MODE_REL_HARD);
 }
 
 static void wake_all(struct work_struct *work)
 {
 	struct mlmon_waker *waker = container_of(work, struct mlmon_waker, work);
 
-	if (!READ_ONCE(waker->hurry))
-		schedule_timeout_idle(1);
 	atomic_xchg(&waker->asked, 0);
 	wake_up_interruptible_all(waker->sleepers);
 }
@@ -70,7 +79,8 @@ int mlmon_waker_init(struct mlmon_waker *waker, wait_queue_head_t *sleepers)
 		mlmon_init_irq_work(&waker->at_once, wake_at_once, 0);
 		return 0;
 	}
-	mlmon_init_irq_work(&waker->at_once, hand_over, IRQ_WORK_HARD_IRQ);
+	mlmon_init_irq_work(&waker->at_once, hand_over_soon, IRQ_WORK_HARD_IRQ);
+	mlmon_init_hrtimer(&waker->timer, hand_over, HRTIMER_MODE_REL_HARD);
 	INIT_WORK(&waker->work, wake_all);
 	atomic_set(&waker->asked, 0);
 	waker->workers = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND, 1);
@@ -86,10 +96,12 @@ int mlmon_waker_init(struct mlmon_waker *waker, wait_queue_head_t *sleepers)
 void mlmon_waker_exit(struct mlmon_waker *waker)
 {
 	irq_work_sync(&waker->at_once);
-	if (BY_WORKER)
-		destroy_workqueue(waker->workers);
-	else
+	if (!BY_WORKER) {
 		irq_work_sync(&waker->at_tick);
+		return;
+	}
+	hrtimer_cancel(&waker->timer);
+	destroy_workqueue(waker->workers);
 }
 
 /**
