@@ -21,9 +21,9 @@
 
 /*
  * Is the mm current's own? Not if a vfork child borrows its parent's: then it
- * has another owner, and nothing is given back. An owner that is about to leave
- * the mm, for its process has no thread any more, is none. Where kernels know
- * no owners, @borrowed tells.
+ * has another owner, and nothing is given back. An owner whose process is gone
+ * and has given it back before, but which is still called the owner, is none.
+ * Where kernels know no owners, @borrowed tells.
  */
 static bool owns(struct mm_struct *mm, bool borrowed)
 {
@@ -33,7 +33,8 @@ static bool owns(struct mm_struct *mm, bool borrowed)
 
 	rcu_read_lock();
 	owner = rcu_dereference(mm->owner);
-	ours = !owner || owner->signal == current->signal || !atomic_read(&owner->signal->live);
+	ours = !owner || owner->signal == current->signal ||
+	       (!atomic_read(&owner->signal->live) && !mlmon_task_find(owner));
 	rcu_read_unlock();
 	return ours;
 #else

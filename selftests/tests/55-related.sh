@@ -75,16 +75,24 @@ nobody_pays() {
 	! records | grep ' call=other .* delta_kb=-'
 }
 
-# last_has_nothing: of each pair, which begins with mlock2, the last exit says so.
-last_has_nothing() {
+# given_back_once: of each pair, which begins with mlock2, the last exit says that nothing is
+# locked any more, and the deltas add up to that.
+given_back_once() {
 	records | awk '
 		function judge() {
-			if (last && last !~ / locked_kb=0 /)
-				exit bad = 1
+			if (pairs && (last !~ / locked_kb=0 / || sum != 0)) {
+				print sum " KiB left; " last
+				bad = 1
+			}
+			sum = 0
 		}
 		$4 == "call=mlock2" { judge(); pairs++ }
+		{
+			match($0, / delta_kb=-?[0-9]+/)
+			sum += substr($0, RSTART + 10, RLENGTH - 10)
+		}
 		$4 == "call=exit" { last = $0 }
-		END { if (!bad) judge(); print pairs " pairs; " last; exit bad || pairs != 6 }'
+		END { judge(); print pairs " pairs"; exit bad || pairs != 6 }'
 }
 
 plan $((ways * ${#names[@]} + 20))
@@ -160,7 +168,7 @@ load related=1
 for ((i = 0; i < 6; i++)); do
 	taskset -c 0 act map 30000 orphan 30000
 done 2>/dev/null
-check "of two processes with one memory the last to leave gives it back" last_has_nothing
+check "of two processes with one memory the last to leave gives it back" given_back_once
 unload
 
 # Without it.
