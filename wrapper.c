@@ -208,7 +208,7 @@ int mlmon_wrapper_init(const char *libc)
 	if (!libc || !*libc)
 		return 0;
 	if (MLMON_URETPROBE_FILTERED) {
-		pr_err("libc= would kill programs that have a seccomp filter; not with Linux 6.11 to 6.12.13 and 6.13.2\n");
+		pr_err("libc= would kill programs that have a seccomp filter; not with Linux 6.11 to 6.12.13 and 6.13 to 6.13.2\n");
 		return -EOPNOTSUPP;
 	}
 	copy = kstrdup(libc, GFP_KERNEL);
