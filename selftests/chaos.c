@@ -273,6 +273,8 @@ static void do_poll(struct actor *a)
 {
 	struct pollfd p = { .fd = a->fd, .events = next(&a->random) };
 
+	if (a->fd == -1)
+		return;
 	answered(a, "poll", poll(&p, 1, below(&a->random, 3)), ERRORS(EINTR));
 }
 
@@ -341,7 +343,8 @@ static void call(struct actor *a)
 		answered(a, "mlockall", syscall(number, 4 | below(&a->random, 3) << 1),
 			 ERRORS(EINVAL, ENOMEM, EPERM, EAGAIN));
 	else
-		answered(a, "a call", syscall(number, at, len, flags),
+		answered(a, number == SYS_munlockall ? "munlockall" : "a call",
+			 syscall(number, at, len, flags),
 			 ERRORS(EINVAL, ENOMEM, EPERM, EAGAIN));
 	if (one_in(&a->random, 10))
 		madvise(a->arena, ARENA, MADV_DONTNEED);

@@ -159,6 +159,7 @@ check "latency shows a user no address" shows_no_address /proc/mlock2mon/latency
 check "tracefs is not for users" no_tracing
 # Where users may count what they like on the whole machine, the tracepoint decides.
 paranoid=$(</proc/sys/kernel/perf_event_paranoid)
+trap 'echo "$paranoid" >/proc/sys/kernel/perf_event_paranoid' EXIT
 echo 0 >/proc/sys/kernel/perf_event_paranoid
 check "perf gives a user no tracepoint of ours" no_perf
 relay 3 handed traced "$(cat /sys/kernel/tracing/events/mlock2mon/mlock_exit/id)"
