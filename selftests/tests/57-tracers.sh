@@ -102,7 +102,7 @@ judge_tracer() {
 # tell something between them, and the number of the record says which belong together.
 start_bpftrace() {
 	# shellcheck disable=SC2016
-	bpftrace -q -B line -o "$scratch/bpf.out" -e '
+	BPFTRACE_PERF_RB_PAGES=1024 bpftrace -q -B line -o "$scratch/bpf.out" -e '
 		BEGIN { printf("ready\n"); }
 		tracepoint:mlock2mon:mlock_exit {
 			printf("exit seq=%llu call=%d pid=%d uid=%d addr=%llu len=%llu flags=%u\n",
@@ -129,9 +129,12 @@ exits_of_bpftrace() {
 	     END { for (seq in told) print told[seq] }' "$scratch/bpf.out"
 }
 
-# It starts its command when it watches, which takes a while after its file is there.
+# The kernel may no longer slow perf down, and lose events, for it takes too much of its time.
+# perf starts its command when it watches, which takes a while after its file is there.
 start_perf() {
-	perf record -q -a -e 'mlock2mon:*' -o "$scratch/perf.data" \
+	echo 1000000 >/proc/sys/kernel/perf_event_max_sample_rate
+	echo 0 >/proc/sys/kernel/perf_cpu_time_max_percent
+	perf record -q -a -m 4M -e 'mlock2mon:*' -o "$scratch/perf.data" \
 		sh -c ": >$scratch/perf.ready; exec sleep 1000" >"$scratch/perf.err" 2>&1 &
 	perf=$!
 	wait_until 90 test -e "$scratch/perf.ready" ||
