@@ -28,7 +28,7 @@ struct entry {
 	struct hlist_node	node;
 	const struct mm_struct	*mm;	/* the key; not a reference */
 	u64			pages;	/* locked, not 0 */
-	u64			era;	/* see there */
+	u64			era;	/* that this is of */
 };
 
 struct mlmon_bucket {
@@ -42,7 +42,7 @@ static struct entry *pool;			/* constant after init */
 static DEFINE_RAW_SPINLOCK(pool_lock);		/* guards the next three */
 static HLIST_HEAD(free_entries);
 static u64 refused;				/* settlements without an entry, and eras ended */
-static u64 era;					/* entries of others are not trusted */
+static u64 era;					/* entries of earlier ones are not trusted */
 
 /**
  * mlmon_ledger_init() - allocate the ledger

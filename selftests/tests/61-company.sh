@@ -81,6 +81,7 @@ else
 fi
 if [[ -e /sys/devices/system/cpu/cpu1/online ]]; then
 	check "a processor leaves and comes back" processor_comes_and_goes
+	cpu1 1
 else
 	skip "a processor leaves and comes back" "it cannot"
 fi
